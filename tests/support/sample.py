@@ -14,7 +14,7 @@ def load(server: Server, dbname: str) -> str:
 
     Its roles belong to the server: they are created once and shared by every copy of the sample.
     """
-    files = ["sample.sql", *(["sample_18.sql"] if server.major >= 18 else [])]
+    files = ["sample.sql", "sample_objects.sql", *(["sample_18.sql"] if server.major >= 18 else [])]
     statements = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
     server.psql(statements, dbname)
     return dbname
