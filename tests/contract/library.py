@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import ansible.module_utils
+
+from tools import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "library").glob("*.py"))
@@ -20,12 +18,8 @@ NAMES = [source.stem for source in SOURCES]
 
 @cache
 def documentation() -> dict[str, dict[str, Any]]:
-    """Ask ansible-doc, which merges the fragments: module → its `doc`, `examples` and `return`."""
-    command = [sys.executable, "-m", "ansible.cli.doc", "--json", "--type", "module", *NAMES]
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
-    asked = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    documented: dict[str, dict[str, Any]] = json.loads(asked.stdout)
-    return documented
+    """Ask ansible-doc, once: module → its `doc`, `examples` and `return`."""
+    return reference.modules()
 
 
 @cache
