@@ -87,9 +87,9 @@ def sample_database(server: Server, database: str) -> str:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Callable[..., Cluster]:
-    """Configures a cluster: `cluster(server, name="shop", backup={"jobs": 1})`."""
+    """Makes a cluster with an empty repository: `cluster(server, name="shop", backup={"jobs": 1})`."""
 
-    def configure(server: Server, name: str = "shop", **sections: Any) -> Cluster:
-        return clusters.create(server, tmp_path, name, **sections)
+    def configure(server: Server, name: str = "shop", initialised: bool = True, **sections: Any) -> Cluster:
+        return clusters.create(server, tmp_path, name, initialised, **sections)
 
     return configure

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from holdfast.config import load
+from holdfast.operations.context import initialise
+from holdfast.system import System
 from tests.support.servers import Server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -102,10 +105,13 @@ class Cluster:
         return Run(done.returncode, done.stdout, done.stderr)
 
 
-def create(server: Server, directory: Path, name: str = "shop", **sections: Any) -> Cluster:
-    """Writes the configuration of a cluster for `server` below `directory`.
+def create(
+    server: Server, directory: Path, name: str = "shop", initialised: bool = True, **sections: Any
+) -> Cluster:
+    """Writes the configuration of a cluster for `server` below `directory`, and makes its repository.
 
-    `sections` change it as `Cluster.configure` does, for example ``backup={"jobs": 1}``.
+    `sections` change it as `Cluster.configure` does, for example ``backup={"jobs": 1}``. With
+    `initialised` False there is no repository yet, as before the first run of the agent role.
     """
     cluster = Cluster(
         name=name,
@@ -130,4 +136,6 @@ def create(server: Server, directory: Path, name: str = "shop", **sections: Any)
         },
     )
     cluster.configure(**sections)
+    if initialised:
+        initialise(load(name, str(cluster.config_dir)), System())
     return cluster
