@@ -1,0 +1,188 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The configuration of one cluster: one JSON file that modules and the command line both read.
+
+``<config dir>/<cluster>.json`` is the one truth about a cluster on its host. It holds no secret:
+passwords stay in a passfile or a service file that it names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from .errors import ConfigError
+from .postgres.access import AccessConfig, access_from_config
+from .postgres.options import Compression
+from .repository.retention import RetentionPolicy
+
+DEFAULT_DIR = "/etc/holdfast"
+SCHEMA = 1
+FINGERPRINT_LEVELS = ("none", "counts", "digest")
+_CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_TOP = {"schema", "cluster", "repository", "access", "backup", "retention"}
+
+
+@dataclass(frozen=True)
+class BackupOptions:
+    """How backups of a cluster are taken; every field can be overridden for one run.
+
+    :param jobs: parallel connections of pg_dump and pg_restore.
+    :param compression: what is asked for; ``auto`` picks the fastest that the tools at hand have.
+    :param fingerprint: ``none``, ``counts`` or ``digest``.
+    :param exclude_table_data: pg_dump patterns of tables whose rows are left out.
+    :param databases: the databases to back up; empty means all but templates.
+    :param role_passwords: keep the roles' password hashes in ``globals.sql``.
+    :param lock_timeout: seconds to wait for a table that somebody has locked.
+    """
+
+    jobs: int = min(4, os.cpu_count() or 1)
+    compression: Compression = Compression("auto")
+    fingerprint: str = "digest"
+    exclude_table_data: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ()
+    role_passwords: bool = True
+    lock_timeout: int = 300
+
+    @classmethod
+    def from_config(cls, raw: Mapping[str, Any], where: str) -> BackupOptions:
+        """Read the ``backup`` object of a configuration.
+
+        :raises ConfigError: an unknown key, or a value of the wrong type or out of range.
+        """
+        known = set(cls.__dataclass_fields__)
+        unknown = sorted(set(raw) - known)
+        if unknown:
+            raise _bad(where, f"backup has unknown keys {unknown}", f"Known keys: {', '.join(sorted(known))}.")
+        values = {name: value for name, value in raw.items() if value is not None}
+        for name in ("jobs", "lock_timeout"):
+            if name in values and (isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 1):
+                raise _bad(where, f"backup.{name} is {values[name]!r}", "Give a whole number of at least 1.")
+        if values.get("fingerprint", "digest") not in FINGERPRINT_LEVELS:
+            raise _bad(where, f"backup.fingerprint is {values['fingerprint']!r}", f"Give one of {', '.join(FINGERPRINT_LEVELS)}.")
+        if not isinstance(values.get("role_passwords", True), bool):
+            raise _bad(where, f"backup.role_passwords is {values['role_passwords']!r}", "Give true or false.")
+        for name in ("exclude_table_data", "databases"):
+            if name in values:
+                values[name] = _strings(values[name], where, f"backup.{name}")
+        if "compression" in values:
+            values["compression"] = Compression.parse(values["compression"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class ClusterConfig:
+    """Everything Holdfast knows about one cluster before it asks the server."""
+
+    cluster: str
+    repository: Path
+    access: AccessConfig
+    backup: BackupOptions
+    retention: RetentionPolicy
+    source: Optional[Path] = None
+
+    @classmethod
+    def from_mapping(cls, raw: Any, where: str, source: Optional[Path] = None) -> ClusterConfig:
+        """Validate a configuration that has been read.
+
+        :param where: what to call it in a message.
+        :raises ConfigError: anything that is missing, unknown or of the wrong type.
+        """
+        if not isinstance(raw, dict):
+            raise _bad(where, "it is not a JSON object", "Compare it with docs/reference/configuration.md.")
+        unknown = sorted(set(raw) - _TOP)
+        if unknown:
+            raise _bad(where, f"it has unknown keys {unknown}", f"Known keys: {', '.join(sorted(_TOP))}.")
+        if raw.get("schema") != SCHEMA:
+            raise _bad(where, f"its schema is {raw.get('schema')!r}", f"This Holdfast reads schema {SCHEMA}.")
+        for key in ("cluster", "repository", "access"):
+            if key not in raw:
+                raise _bad(where, f"{key!r} is missing", "Compare it with docs/reference/configuration.md.")
+        repository = raw["repository"]
+        if not isinstance(repository, str) or not os.path.isabs(repository):
+            raise _bad(where, f"repository is {repository!r}", "Give an absolute path.")
+        for key in ("access", "backup", "retention"):
+            if not isinstance(raw.get(key, {}), dict):
+                raise _bad(where, f"{key} is {raw[key]!r}", "Give a JSON object.")
+        return cls(
+            cluster=cluster_name(raw["cluster"]),
+            repository=Path(repository),
+            access=access_from_config(raw["access"], where),
+            backup=BackupOptions.from_config(raw.get("backup", {}), where),
+            retention=RetentionPolicy.from_config(raw.get("retention", {})),
+            source=source,
+        )
+
+
+def cluster_name(value: Any) -> str:
+    """Check the name of a cluster: it becomes a file name.
+
+    :raises ConfigError: anything but letters, digits, dot, dash and underscore.
+    """
+    if not isinstance(value, str) or not _CLUSTER.fullmatch(value):
+        raise ConfigError(
+            "use", f"cluster name {value!r}", "it is not a plain name",
+            "Use letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 63 of them.",
+        )
+    return value
+
+
+def load(cluster: Optional[str], config_dir: Optional[str] = None) -> ClusterConfig:
+    """Read and validate the configuration of a cluster.
+
+    :param cluster: its name; None picks the only one that is configured on this host.
+    :param config_dir: where the files are; None means ``$HOLDFAST_CONFIG_DIR`` or ``/etc/holdfast``.
+    :raises ConfigError: no such file, not readable, not JSON, or not valid.
+    """
+    directory = Path(config_dir or os.environ.get("HOLDFAST_CONFIG_DIR") or DEFAULT_DIR)
+    path = directory / f"{cluster_name(cluster)}.json" if cluster else _only_one(directory)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(names_in(directory)) or "none"
+        raise ConfigError(
+            "find", f"cluster {cluster}", f"there is no {path}",
+            f"Clusters configured there: {known}. Run the agent role for this host, or pass --config-dir.",
+            config_dir=str(directory), known=names_in(directory),
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _bad(str(path), str(error), "Make it readable for this account.") from error
+    except json.JSONDecodeError as error:
+        raise _bad(str(path), f"it is not valid JSON ({error})", "Mend it, or render it again with the agent role.") from error
+    config = ClusterConfig.from_mapping(raw, str(path), path)
+    if config.cluster != path.stem:
+        raise _bad(str(path), f"it says cluster {config.cluster!r}", "The file is named after its cluster: rename one of the two.")
+    return config
+
+
+def names_in(directory: Path) -> list[str]:
+    """The clusters that are configured below a directory, sorted."""
+    return sorted(path.stem for path in directory.glob("*.json"))
+
+
+def _only_one(directory: Path) -> Path:
+    names = names_in(directory)
+    if len(names) != 1:
+        raise ConfigError(
+            "choose", "a cluster", f"{len(names)} clusters are configured in {directory}",
+            f"Name one with --cluster: {', '.join(names)}." if names else "Run the agent role for this host, or pass --config-dir.",
+        )
+    return directory / f"{names[0]}.json"
+
+
+def _strings(value: Any, where: str, name: str) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) and item for item in value):
+        raise _bad(where, f"{name} is {value!r}", "Give a list of non-empty strings.")
+    return tuple(value)
+
+
+def _bad(where: str, reason: str, next_step: str) -> ConfigError:
+    return ConfigError("read", f"configuration {where}", reason, next_step)

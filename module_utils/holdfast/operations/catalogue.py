@@ -1,0 +1,174 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is in the repository: list it, check it, pin what must stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Optional
+
+from ..config import ClusterConfig
+from ..errors import IntegrityError, NotFoundError
+from ..reporting.progress import Progress
+from ..repository.manifest import format_time, parse_time
+from ..repository.store import Entry
+from ..system import System
+from .context import open_repository
+
+
+def summary(entry: Entry, now: datetime) -> dict[str, Any]:
+    """A backup as modules and the command line show it. ``age`` is in seconds, ``size`` in bytes."""
+    facts: dict[str, Any] = {"id": entry.id, "state": entry.state, "pinned": entry.pinned, "problems": _problems(entry)}
+    manifest = entry.manifest
+    if manifest is None:
+        return {**facts, "tiers": [entry.id.split("-")[1]], "time": format_time(time_of(entry)), "age": _age(entry, now)}
+    told = manifest.facts
+    seconds = (parse_time(told["finished"]) - parse_time(told["started"])).total_seconds()
+    return {
+        **facts,
+        "tiers": list(told["tiers"]), "method": told["method"], "note": told.get("note", ""), "time": told["time"], "age": _age(entry, now),
+        "duration": round(seconds, 3), "size": told["size"], "server_version": told["server"]["version"],
+        "compression": told["compression"], "jobs": told.get("jobs"), "fingerprint": told["fingerprint"]["level"], "scope": told.get("scope"),
+        "databases": told["databases"], "role_passwords": told["globals"].get("role_passwords"),
+        "warnings": told["warnings"], "limitations": told["limitations"], "failures": told["failures"],
+        "proof": entry.marks.get("proof"), "check": entry.marks.get("check"), "pin": entry.marks.get("pin"),
+    }  # fmt: skip
+
+
+def time_of(entry: Entry) -> datetime:
+    """The instant of a backup; where its manifest cannot be read, the one in its id."""
+    if entry.manifest:
+        return entry.manifest.time
+    stamp = entry.id.split("-")[0]
+    return parse_time(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}+00:00")
+
+
+def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) -> dict[str, Any]:
+    """List the backups of a cluster, newest first.
+
+    :param ids: only these.
+    :raises NotFoundError: one of the ids does not exist.
+    :raises RepositoryError: the repository cannot be read.
+    """
+    repository = open_repository(config)
+    entries = [repository.entry(one) for one in ids] if ids else repository.entries()
+    now = system.now()
+    listed = sorted((summary(entry, now) for entry in entries), key=lambda entry: (entry["time"], entry["id"]), reverse=True)
+    sound = [entry for entry in listed if entry["state"] in ("complete", "proven")]
+    return {
+        "cluster": config.cluster,
+        "repository": str(repository.path),
+        "backups": listed,
+        "latest": sound[0]["id"] if sound else None,
+        "latest_proven": next((entry["id"] for entry in sound if entry["state"] == "proven"), None),
+        "unrecognised": repository.unrecognised(),
+    }
+
+
+def check(config: ClusterConfig, system: System, progress: Progress, ids: Sequence[str] = ()) -> dict[str, Any]:
+    """Check every file of backups against its checksum, and keep the result as a mark.
+
+    :returns: ``checked`` by id: the problems found (empty: none).
+    :raises NotFoundError: one of the ids does not exist.
+    """
+    repository = open_repository(config)
+    entries = [repository.entry(one) for one in ids] if ids else repository.entries()
+    checked: dict[str, list[str]] = {}
+    for entry in entries:
+        progress.say(f"checking {entry.id}")
+        if entry.manifest is None:
+            checked[entry.id] = [str(entry.problem)]
+            continue
+        with repository.reading(entry.id, "check"):
+            checked[entry.id] = problems = repository.verify(entry)
+        repository.mark(entry.id, "check", {"result": "corrupt" if problems else "ok", "time": format_time(system.now()), "problems": problems[:50]})
+    return {"cluster": config.cluster, "checked": checked, "corrupt": sorted(one for one, problems in checked.items() if problems)}
+
+
+def require_sound(result: dict[str, Any]) -> None:
+    """Turn the result of a check that found something into an error.
+
+    :raises IntegrityError: a backup is corrupt.
+    """
+    if result["corrupt"]:
+        first = result["corrupt"][0]
+        raise IntegrityError(
+            "trust", f"{len(result['corrupt'])} backups of cluster {result['cluster']}", f"{first}: {result['checked'][first][0]}",
+            "They no longer count as backups. Look at the disk's health, and take a new backup now.", **result,
+        )
+
+
+def pin(config: ClusterConfig, system: System, backup_id: str, note: str = "") -> dict[str, Any]:
+    """Keep a backup whatever its age, until it is unpinned.
+
+    :raises NotFoundError: there is no such backup.
+    """
+    repository = open_repository(config)
+    entry = repository.entry(backup_id)
+    if not entry.pinned or entry.marks["pin"].get("note", "") != note:
+        repository.mark(backup_id, "pin", {"time": format_time(system.now()), "note": note})
+        return {"changed": True, "backup": summary(repository.entry(backup_id), system.now())}
+    return {"changed": False, "backup": summary(entry, system.now())}
+
+
+def unpin(config: ClusterConfig, system: System, backup_id: str) -> dict[str, Any]:
+    """Let retention decide about a backup again.
+
+    :raises NotFoundError: there is no such backup.
+    """
+    repository = open_repository(config)
+    entry = repository.entry(backup_id)
+    if entry.pinned:
+        repository.mark(backup_id, "pin", None)
+    return {"changed": entry.pinned, "backup": summary(repository.entry(backup_id), system.now())}
+
+
+def select(config: ClusterConfig, entries: Sequence[Entry], wanted: str, before: Optional[datetime], database: Optional[str]) -> Entry:
+    """The backup that a restore means.
+
+    :param wanted: an id, ``latest`` or ``latest_proven``.
+    :param before: only those taken at or before this instant (with ``latest`` and ``latest_proven``).
+    :param database: only those that hold this database.
+    :raises NotFoundError: there is none.
+    :raises IntegrityError: the one that is named cannot be read.
+    """
+    if wanted not in ("latest", "latest_proven"):
+        named = next((entry for entry in entries if entry.id == wanted), None)
+        if named is None:
+            raise _none(config, f"no backup {wanted!r} is in the catalogue", "See 'holdfast list' for the ids.")
+        if named.manifest is None:
+            raise IntegrityError("restore", f"backup {wanted}", str(named.problem), "Use another backup (holdfast list).", id=wanted)
+        return named
+    usable = [
+        entry for entry in entries
+        if entry.sound and entry.manifest and (before is None or entry.manifest.time <= before)
+        and (database is None or entry.manifest.database(database))
+    ]  # fmt: skip
+    what = f" that holds database {database!r}" if database else ""
+    when = f" from before {format_time(before)}" if before else ""
+    proven = [entry for entry in usable if entry.state == "proven"]
+    found = proven if wanted == "latest_proven" else usable
+    if not found:
+        kind = "proven backup" if wanted == "latest_proven" else "sound backup"
+        step = f"{len(usable)} unproven ones are there: choose 'latest' to use the newest of them." if usable else "See 'holdfast list'."
+        raise _none(config, f"there is no {kind}{what}{when}", step)
+    return max(found, key=lambda entry: (time_of(entry), entry.id))
+
+
+def _none(config: ClusterConfig, reason: str, step: str) -> NotFoundError:
+    return NotFoundError("find", f"a backup of cluster {config.cluster}", reason, step)
+
+
+def _age(entry: Entry, now: datetime) -> float:
+    return round((now - time_of(entry)).total_seconds(), 3)
+
+
+def _problems(entry: Entry) -> list[str]:
+    if entry.manifest is None:
+        return [str(entry.problem)]
+    found = entry.marks.get("check", {}).get("problems", [])
+    return [str(problem) for problem in found]

@@ -1,0 +1,97 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every operation needs first: the repository of a cluster, and its server with its tools."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from ..config import ClusterConfig
+from ..errors import RepositoryError
+from ..postgres.place import open_place
+from ..postgres.server import Server
+from ..postgres.tools import Tools
+from ..repository import durable
+from ..repository.manifest import format_time
+from ..repository.store import MARKER, Repository
+from ..system import System
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A server that answered, and client programs that fit it."""
+
+    server: Server
+    tools: Tools
+
+
+def open_repository(config: ClusterConfig) -> Repository:
+    """Open the repository of a cluster, which must be the one that this host remembers.
+
+    :raises RepositoryError: missing, not mounted, not readable, another one's.
+    """
+    return Repository.open(config.repository, config.cluster, remembered_id(config))
+
+
+def initialise(config: ClusterConfig, system: System) -> tuple[Repository, bool]:
+    """Make the repository of a cluster unless it exists, and remember which one it is.
+
+    :returns: the repository, and whether it was made now.
+    :raises RepositoryError: this host remembers one, but there is none now: its disk is not mounted.
+    """
+    known = remembered_id(config)
+    if known is not None or (config.repository / MARKER).exists():
+        repository = open_repository(config)
+        _remember(config, repository)
+        return repository, False
+    repository = Repository.create(config.repository, config.cluster, format_time(system.now()))
+    _remember(config, repository)
+    return repository, True
+
+
+def remembered_id(config: ClusterConfig) -> Optional[str]:
+    """The id of the repository that this cluster used until now, kept beside its configuration."""
+    memory = _memory(config)
+    if memory is None or not memory.exists():
+        return None
+    try:
+        return memory.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RepositoryError("open", f"repository {config.repository}", f"{memory} cannot be read ({error})", "Make it readable.") from error
+
+
+def connect(config: ClusterConfig, system: System, repository: Repository, purpose: str) -> Connected:
+    """Reach the server and find tools of its own version.
+
+    :param purpose: what the tools are for; tool containers carry it, so that those of a dead backup can be told.
+    :raises AccessError: unreachable, wrong password, no tools, or tools older than the server.
+    """
+    place = open_place(config.access, system, repository.owner, f"{repository.uuid}-{purpose}")
+    server = Server(place, config.access.database, config.cluster)
+    tools = Tools(place, system, config.cluster)
+    tools.require_not_older_than(server.facts.version, server.facts.major)
+    return Connected(server, tools)
+
+
+def _memory(config: ClusterConfig) -> Optional[Path]:
+    return config.source.parent / f"{config.cluster}.repository-id" if config.source else None
+
+
+def _remember(config: ClusterConfig, repository: Repository) -> None:
+    memory = _memory(config)
+    if memory is None or memory.exists():
+        return
+    try:
+        durable.replace_file(memory, (repository.uuid + "\n").encode("ascii"))
+        os.chmod(memory, 0o644)
+    except OSError as error:
+        raise RepositoryError(
+            "remember", f"repository {config.repository}", f"{memory} cannot be written ({error.strerror})",
+            "Run this once as an account that may write there (the agent role does).",
+        ) from error

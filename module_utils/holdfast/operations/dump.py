@@ -1,0 +1,230 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Dump one database, and the globals, into a set that is being written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import quote
+
+from ..config import BackupOptions
+from ..errors import BackupError, HoldfastError, RepositoryError
+from ..postgres.fingerprint import finish_sequences, fingerprint_database, mark_missing_data, totals
+from ..postgres.meter import DumpMeter
+from ..postgres.options import Compression
+from ..postgres.snapshot import Snapshot
+from ..reporting.progress import Progress
+from ..system import Finished, Running, System
+from .context import Connected
+
+_TABLE_DATA = re.compile(r"^\d+; \d+ (\d+) TABLE DATA ", re.MULTILINE)
+_WARNING = re.compile(r"^\w+: warning: (.*)$", re.MULTILINE)
+_FULL = ("No space left on device", "Disk quota exceeded")
+_POLL = 0.1
+
+
+@dataclass(frozen=True)
+class DatabaseDump:
+    """A finished dump of one database.
+
+    :param path: of the dump, relative to the set.
+    :param host_time: the snapshot's instant by this host's clock; ``snapshot_at``: by the server's.
+    """
+
+    name: str
+    path: str
+    host_time: datetime
+    snapshot_at: datetime
+    fingerprint: dict[str, Any]
+    totals: dict[str, Any]
+    warnings: list[str]
+    not_covered: list[str]
+    excluded: list[str]
+    roles: list[str]
+
+    def as_dict(self, files: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+        """The manifest's entry of this database. ``files``: size and checksum of every file of the set."""
+        properties = self.fingerprint["properties"]
+        return {
+            "name": self.name, "path": self.path, **self.totals,
+            "size": sum(size for name, (size, _digest) in files.items() if name.startswith(self.path + "/")),
+            "database_size": properties["size"], "encoding": properties["encoding"], "owner": properties["owner"],
+            "extensions": self.fingerprint["extensions"], "excluded_tables": self.excluded, "roles": self.roles,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GlobalsDump:
+    """What came of dumping the globals."""
+
+    passwords: bool
+    warnings: list[str]
+    limitations: list[str]
+
+
+def directory_of(database: str) -> str:
+    """The directory of a database's dump within a set: its name, percent-encoded, so that any name is safe.
+
+    ``Shop EU`` → ``databases/Shop%20EU``, ``../x`` → ``databases/%2E%2E%2Fx``, ``-v`` → ``databases/%2Dv``.
+    """
+    encoded = quote(database, safe="")
+    if encoded[0] in ".-":
+        encoded = f"%{ord(encoded[0]):02X}" + encoded[1:]
+    return "databases/" + encoded.replace(".", "%2E")
+
+
+def dump_globals(connected: Connected, root: Path, passwords: bool, system: System) -> GlobalsDump:
+    """Dump roles, their settings and grants, and tablespaces.
+
+    :raises BackupError: pg_dumpall failed.
+    """
+    limitations = []
+    with connected.server.connect() as connection:
+        row = connection.execute("SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')").fetchone()
+    if passwords and not (row and row[0]):
+        limitations.append("the passwords of roles are not in this backup: this account may not read pg_authid")
+        passwords = False
+    elif not passwords:
+        limitations.append("the passwords of roles are not in this backup, as configured")
+    command = connected.tools.dump_globals(connected.server.maintenance_database, root / "globals.sql", passwords)
+    done = system.run(command)
+    if done.returncode != 0:
+        raise _tool_failed(done, "the globals", root, None)
+    return GlobalsDump(passwords, _warnings(done, "globals"), limitations)
+
+
+def dump_database(
+    connected: Connected, system: System, progress: Progress, database: str, root: Path, options: BackupOptions, compression: Compression
+) -> DatabaseDump:
+    """Dump one database and take its fingerprint, both in one snapshot.
+
+    :raises RepositoryError: the disk is full.
+    :raises HoldfastError: anything else; ``details["database"]`` names it.
+    """
+    import psycopg
+
+    progress.say(f"dumping database {database!r}")
+    path = directory_of(database)
+    try:
+        host_time = system.now()
+        with Snapshot(connected.server, database, options.lock_timeout) as snapshot:
+            command = connected.tools.dump(
+                database, root / path, snapshot.id, compression, options.jobs, options.lock_timeout, options.exclude_table_data
+            )
+            running = system.start(command)
+            try:
+                facts = _watch(running, snapshot, options.fingerprint, connected, database, progress)
+                done = running.finish()
+            except BaseException:
+                running.stop()
+                connected.server.place.stop(command)
+                raise
+            if done.returncode != 0:
+                raise _tool_failed(done, f"database {database}", root, database)
+            snapshot.require_alive()
+            finish_sequences(facts, snapshot)
+            roles = needed_roles(snapshot)
+        excluded = mark_missing_data(facts, dumped_tables(connected, root / path, system))
+        if not options.exclude_table_data and excluded:
+            raise BackupError(
+                "back up", f"database {database}", f"the dump lacks the rows of {', '.join(excluded[:10])}",
+                "Report this: pg_dump ended without an error.", database=database, tables=excluded,
+            )
+    except psycopg.Error as error:
+        raise BackupError(
+            "back up", f"database {database}", " ".join(str(error).split()), "Look at the server's log, then run the backup again.", database=database,
+        ) from error
+    except HoldfastError as error:
+        error.details.setdefault("database", database)
+        raise
+    return DatabaseDump(
+        database, path, host_time, snapshot.taken_at, facts, totals(facts),
+        _warnings(done, database), facts["not_covered"], excluded, roles,
+    )  # fmt: skip
+
+
+def dumped_tables(connected: Connected, directory: Path, system: System) -> set[int]:
+    """The object ids of the tables whose rows a dump holds, read from the dump itself.
+
+    :raises BackupError: pg_restore cannot read it.
+    """
+    done = system.run(connected.tools.list_dump(directory))
+    if done.returncode != 0:
+        raise BackupError("read", f"the dump {directory.name}", done.last_error, "Run the backup again.")
+    return {int(oid) for oid in _TABLE_DATA.findall(done.stdout)}
+
+
+def needed_roles(snapshot: Snapshot) -> list[str]:
+    """The roles that own something in the database, or are named in its grants and policies."""
+    rows = snapshot.connection.execute(
+        "SELECT pg_get_userbyid(refobjid) FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass"
+        " AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " UNION SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+        " UNION SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid >= 16384"
+        " UNION SELECT pg_get_userbyid(proowner) FROM pg_proc WHERE oid >= 16384"
+        " UNION SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE oid >= 16384 ORDER BY 1"
+    ).fetchall()
+    return [name for (name,) in rows if not name.startswith("pg_")]
+
+
+def _watch(running: Running, snapshot: Snapshot, level: str, connected: Connected, database: str, progress: Progress) -> dict[str, Any]:
+    """Take the fingerprint beside the running dump, and tell how far that has come.
+
+    The dump is a child of the calling thread; the fingerprint's queries run in another one. When either
+    fails, the other is ended.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        fingerprint = pool.submit(fingerprint_database, snapshot, level, lambda _size: None)
+        try:
+            if progress.interval is not None:
+                with DumpMeter(connected.server, database) as meter:
+                    _until_done(running, fingerprint, progress, meter, database)
+            else:
+                _until_done(running, fingerprint, progress, None, database)
+            # A dump that failed makes the fingerprint needless; its error is the one to report.
+            return {} if running.failed else fingerprint.result()
+        finally:
+            if not fingerprint.done():
+                snapshot.connection.cancel()
+            progress.close()
+
+
+def _until_done(running: Running, fingerprint: Future[dict[str, Any]], progress: Progress, meter: Optional[DumpMeter], database: str) -> None:
+    waited = 0.0
+    while not (running.poll() and (running.failed or fingerprint.done())):
+        if fingerprint.done() and fingerprint.exception() is not None:
+            return
+        if running.poll():
+            wait([fingerprint], _POLL)
+        else:
+            running.wait(_POLL)
+        waited += _POLL
+        if meter and progress.interval and waited >= progress.interval:
+            waited = 0.0
+            progress.at(f"dump {database}", *meter.sample())
+
+
+def _tool_failed(done: Finished, what: str, root: Path, database: Optional[str]) -> HoldfastError:
+    if any(sign in done.stderr for sign in _FULL):
+        return RepositoryError(
+            "write", f"{what} to {root.parent}", "no space is left on the device",
+            "Free space on that file system (holdfast prune), or give the repository a larger one. No half backup was kept.",
+            database=database, stderr=done.stderr[-4000:],
+        )
+    return BackupError(
+        "back up", what, done.last_error, "Mend what it says, then run the backup again.",
+        database=database, exit_code=done.returncode, stderr=done.stderr[-4000:],
+    )
+
+
+def _warnings(done: Finished, what: str) -> list[str]:
+    return [f"{what}: {text.strip()}" for text in _WARNING.findall(done.stderr)]

@@ -1,0 +1,118 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare two fingerprints of a database: what was backed up, and what has been restored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NAMED = 50
+
+
+def compare(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Hold the fingerprint of a restored database against the one taken with its backup.
+
+    :returns: ``verdict`` (``match``, ``mismatch`` or ``not_compared``), ``differences`` (sentences, none for
+        a match), ``warnings`` (things that may differ without loss, such as a collation version), and what
+        was compared: ``level``, ``tables``, ``rows``.
+    """
+    level = expected["level"]
+    warnings = _soft_differences(expected, found)
+    if level == "none" or found["level"] == "none":
+        return {"verdict": "not_compared", "level": "none", "differences": [], "warnings": warnings, "tables": 0, "rows": 0}
+    comparable = expected["canary"] == found["canary"] and expected["algorithm"] == found["algorithm"]
+    if level == "digest" and not comparable:
+        warnings.append("content digests were not compared: they come from a machine with another byte order or another Holdfast")
+    deep = level == "digest" and found["level"] == "digest" and comparable
+    differences = [
+        *_tables(expected["tables"], found["tables"], deep),
+        *_sequences(expected["sequences"], found["sequences"], bool(_excluded(expected["tables"]))),
+        *_schema(expected["schema_objects"], found["schema_objects"]),
+        *_large_objects(expected["large_objects"], found["large_objects"], deep),
+        *_views(expected["materialized_views"], found["materialized_views"]),
+    ]
+    encoding = expected["properties"]["encoding"], found["properties"]["encoding"]
+    if encoding[0] != encoding[1]:
+        differences.append(f"encoding is {encoding[1]}, was {encoding[0]}")
+    missing = sorted(set(expected["extensions"]) - set(found["extensions"]))
+    differences += [f"extension {name} is missing" for name in missing]
+    compared = [table for table in expected["tables"].values() if not table.get("excluded")]
+    return {
+        "verdict": "mismatch" if differences else "match",
+        "level": "digest" if deep else "counts",
+        "differences": differences[:_NAMED] + ([f"and {len(differences) - _NAMED} more"] if len(differences) > _NAMED else []),
+        "warnings": warnings,
+        "tables": len(compared),
+        "rows": sum(table["rows"] for table in compared),
+    }
+
+
+def _excluded(tables: dict[str, Any]) -> list[str]:
+    return [name for name, table in tables.items() if table.get("excluded")]
+
+
+def _tables(expected: dict[str, Any], found: dict[str, Any], deep: bool) -> list[str]:
+    said = [f"table {name} is missing" for name in sorted(set(expected) - set(found))]
+    said += [f"table {name} was not in the backup" for name in sorted(set(found) - set(expected))]
+    for name in sorted(set(expected) & set(found)):
+        was, now = expected[name], found[name]
+        rows = 0 if was.get("excluded") else was["rows"]
+        if now["rows"] != rows:
+            said.append(f"table {name} has {now['rows']} rows, expected {rows}")
+        elif deep and not was.get("excluded") and now["digest"] != was["digest"]:
+            said.append(f"table {name} has {rows} rows as expected, but other content")
+    return said
+
+
+def _sequences(expected: dict[str, Any], found: dict[str, Any], data_excluded: bool) -> list[str]:
+    said = [f"sequence {name} is missing" for name in sorted(set(expected) - set(found))]
+    for name in sorted(set(expected) & set(found)):
+        was, now = expected[name], found[name]
+        in_range = was["low"] <= now["low"] and now["high"] <= was["high"] and was["called"] in (None, now["called"])
+        if not in_range and not data_excluded:
+            span = str(was["low"]) if was["low"] == was["high"] else f"between {was['low']} and {was['high']}"
+            said.append(f"sequence {name} stands at {now['high']} (called: {now['called']}), expected {span} (called: {was['called']})")
+    return said
+
+
+def _schema(expected: dict[str, str], found: dict[str, str]) -> list[str]:
+    said = [f"{name} is missing" for name in sorted(set(expected) - set(found))]
+    said += [f"{name} was not in the backup" for name in sorted(set(found) - set(expected))]
+    return said + [f"{name} is defined otherwise" for name in sorted(set(expected) & set(found)) if expected[name] != found[name]]
+
+
+def _large_objects(expected: dict[str, Any], found: dict[str, Any], deep: bool) -> list[str]:
+    if expected["count"] != found["count"]:
+        return [f"{found['count']} large objects, expected {expected['count']}"]
+    known = expected["digest"] is not None and found["digest"] is not None
+    if deep and known and (expected["digest"], expected["bytes"]) != (found["digest"], found["bytes"]):
+        return [f"{expected['count']} large objects as expected, but other content"]
+    return []
+
+
+def _views(expected: dict[str, bool], found: dict[str, bool]) -> list[str]:
+    return [
+        f"materialized view {name} is {'populated' if found.get(name) else 'not populated'}, expected otherwise"
+        for name, populated in sorted(expected.items())
+        if name in found and found[name] != populated
+    ]
+
+
+def _soft_differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    said = []
+    was, now = expected["properties"], found["properties"]
+    for key, what in (("collate", "collation"), ("ctype", "character classification"), ("provider", "locale provider"), ("locale", "locale")):
+        if was.get(key) != now.get(key):
+            said.append(f"{what} is {now.get(key)}, was {was.get(key)}: text sorts otherwise")
+    if was.get("collation_version_actual") != now.get("collation_version_actual"):
+        said.append(
+            f"the collation library is at version {now.get('collation_version_actual')}, was {was.get('collation_version_actual')}:"
+            " the restored indexes are built with the new one"
+        )
+    for name, version in sorted(expected["extensions"].items()):
+        if name in found["extensions"] and found["extensions"][name] != version:
+            said.append(f"extension {name} is at version {found['extensions'][name]}, was {version}")
+    return said

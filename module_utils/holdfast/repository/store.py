@@ -1,0 +1,363 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The repository of one cluster on disk.
+
+::
+
+    holdfast-repository.json      which repository this is
+    backups/<id>/                 one immutable set each: manifest.json, checksums.sha256, the dumps
+    backups/.partial-<id>/        a set that is being written (or whose writer died)
+    backups/.deleting-<id>/       a set that is being removed
+    state/<id>.json               what is known about a set besides: pins, checks, proofs
+
+Whatever else lies there is not ours and is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..errors import BusyError, IntegrityError, NotFoundError, RepositoryError
+from . import durable
+from .lock import CATALOGUE, WRITER, FileLock
+from .manifest import CHECKSUMS, NAME, Manifest, is_id, parse, parse_checksums
+
+MARKER = "holdfast-repository.json"
+PARTIAL = ".partial-"
+DELETING = ".deleting-"
+_OWNER = ".owner.lock"
+_SCHEMA = 1
+#: Catalogue changes are short; who waits longer than this meets a process that hangs.
+_CATALOGUE_WAIT = 60.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set as the catalogue knows it.
+
+    :param manifest: None when it cannot be read; then ``problem`` says why.
+    :param marks: the content of its state file.
+    """
+
+    id: str
+    manifest: Optional[Manifest]
+    problem: Optional[str]
+    marks: Mapping[str, Any]
+
+    @property
+    def state(self) -> str:
+        """``corrupt``, ``failed``, ``proven`` or ``complete``."""
+        if self.manifest is None or self.marks.get("check", {}).get("result") == "corrupt":
+            return "corrupt"
+        if self.manifest.outcome == "failed":
+            return "failed"
+        return "proven" if self.marks.get("proof", {}).get("verdict") == "match" else "complete"
+
+    @property
+    def pinned(self) -> bool:
+        return bool(self.marks.get("pin"))
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can be restored from, as far as is known."""
+        return self.state in ("complete", "proven")
+
+
+class Partial:
+    """A set that is being written. Its owner's lock dies with its writer."""
+
+    def __init__(self, path: Path, lock: FileLock) -> None:
+        self.path = path
+        self.lock = lock
+
+
+class Repository:
+    """An opened repository: its marker has been read and fits."""
+
+    def __init__(self, path: Path, marker: Mapping[str, Any]) -> None:
+        self.path = path
+        self.backups = path / "backups"
+        self.states = path / "state"
+        self.uuid = str(marker["id"])
+        self.cluster = str(marker["cluster"])
+        stat = os.stat(path)
+        self.owner = (stat.st_uid, stat.st_gid)
+
+    @classmethod
+    def create(cls, path: Path, cluster: str, created: str) -> Repository:
+        """Make a new repository in a directory that does not exist or is empty.
+
+        :raises RepositoryError: something is there already, or it cannot be written.
+        """
+        try:
+            path.mkdir(mode=durable.DIRECTORY_MODE, parents=True, exist_ok=True)
+            if (path / MARKER).exists():
+                raise RepositoryError("create", f"repository {path}", "there is one already", "Use it as it is.")
+            foreign = sorted(set(os.listdir(path)) - {"lost+found", "backups", "state"})
+            if foreign:
+                raise RepositoryError(
+                    "create", f"repository {path}", f"the directory holds other things ({', '.join(foreign[:5])})",
+                    "Give an empty directory: a repository shares its directory with nothing.", found=foreign[:50],
+                )
+            os.chmod(path, durable.DIRECTORY_MODE)
+            for name in ("backups", "state"):
+                (path / name).mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
+            marker = {"schema": _SCHEMA, "id": secrets.token_hex(16), "cluster": cluster, "created": created}
+            durable.replace_file(path / MARKER, durable.to_json(marker))
+        except OSError as error:
+            durable.refuse(error, "create", path)
+        repository = cls(path, marker)
+        durable.give_to(path, repository.owner)
+        return repository
+
+    @classmethod
+    def open(cls, path: Path, cluster: str, expected_id: Optional[str] = None) -> Repository:
+        """Open an existing repository.
+
+        An empty directory is never taken for a new repository: it may be the mount point of a disk that
+        is not mounted.
+
+        :param expected_id: the id that this host remembers; None when it remembers none.
+        :raises RepositoryError: no marker, not readable, another cluster's, or another one than remembered.
+        """
+        try:
+            marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RepositoryError(
+                "open", f"repository {path}", f"there is no {MARKER} in it",
+                "If its disk is not mounted, mount it. If this is a new cluster, run 'holdfast init' (or the agent role) once.",
+                path=str(path),
+            ) from None
+        except OSError as error:
+            durable.refuse(error, "open", path)
+        except ValueError as error:
+            raise RepositoryError("open", f"repository {path}", f"its {MARKER} is damaged ({error})", "Restore that file from a copy.") from error
+        if not isinstance(marker, dict) or marker.get("schema") != _SCHEMA or not isinstance(marker.get("id"), str):
+            raise RepositoryError("open", f"repository {path}", f"its {MARKER} is of an unknown form", "Use the Holdfast that made it.")
+        if marker.get("cluster") != cluster:
+            raise RepositoryError(
+                "open", f"repository {path}", f"it belongs to cluster {marker.get('cluster')!r}, not to {cluster!r}",
+                "Give every cluster a repository directory of its own.", cluster=marker.get("cluster"),
+            )
+        if expected_id is not None and marker["id"] != expected_id:
+            raise RepositoryError(
+                "open", f"repository {path}", "it is another one than this host used until now",
+                "Is the right disk mounted there? If the change is meant, remove the <cluster>.repository-id file beside the configuration.",
+                found=marker["id"], expected=expected_id,
+            )
+        return cls(path, marker)
+
+    # --- reading -------------------------------------------------------------------------------------
+
+    def entries(self) -> list[Entry]:
+        """Every set of the catalogue, oldest first. Reads manifests only, not the data."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.backups) if is_id(entry.name))
+            marked = {entry.name[: -len(".json")] for entry in os.scandir(self.states) if entry.name.endswith(".json")}
+        except OSError as error:
+            durable.refuse(error, "list", self.path)
+        return [self._entry(name, name in marked) for name in names]
+
+    def entry(self, backup_id: str) -> Entry:
+        """One set by its id.
+
+        :raises NotFoundError: there is none.
+        """
+        if not is_id(backup_id) or not (self.backups / backup_id).is_dir():
+            raise NotFoundError(
+                "find", f"backup {backup_id}", f"the repository of cluster {self.cluster} has none of that id",
+                "See 'holdfast list' for the ids.", id=backup_id,
+            )
+        return self._entry(backup_id, True)
+
+    def unrecognised(self) -> list[str]:
+        """Names among the backups that are not ours; they are never touched."""
+        own = (PARTIAL, DELETING)
+        return sorted(name for name in os.listdir(self.backups) if not is_id(name) and not name.startswith(own))
+
+    def path_of(self, backup_id: str) -> Path:
+        """The directory of a set."""
+        return self.backups / backup_id
+
+    def verify(self, entry: Entry, workers: int = 2) -> list[str]:
+        """Check every file of a set against its checksums.
+
+        :returns: what is wrong, one sentence each; empty when all is well.
+        """
+        if entry.manifest is None:
+            return [str(entry.problem)]
+        root = self.path_of(entry.id)
+        listed = entry.manifest.facts["files"]
+        try:
+            _size, digest = durable.measure(root / CHECKSUMS)
+            if digest != listed.get("sha256"):
+                return [f"{CHECKSUMS} was altered"]
+            expected = parse_checksums((root / CHECKSUMS).read_bytes(), entry.id)
+            present = set(durable.regular_files(root)) - {NAME, CHECKSUMS}
+        except (OSError, IntegrityError) as error:
+            return [str(error)]
+        problems = [f"{name} is missing" for name in sorted(set(expected) - present)]
+        problems += [f"{name} does not belong to it" for name in sorted(present - set(expected))]
+        for name in sorted(set(expected) & present):
+            try:
+                _size, digest = durable.measure(root / name)
+            except OSError as error:
+                problems.append(f"{name} cannot be read ({error.strerror})")
+                continue
+            if digest != expected[name]:
+                problems.append(f"{name} was altered or truncated")
+        return problems
+
+    # --- locks ---------------------------------------------------------------------------------------
+
+    def writer(self, operation: str, wait: float = 0.0) -> FileLock:
+        """The lock of whoever takes a backup."""
+        return FileLock(self.path / WRITER, operation, wait=wait)
+
+    def catalogue(self, operation: str) -> FileLock:
+        """The short lock of whoever changes the catalogue."""
+        return FileLock(self.path / CATALOGUE, operation, wait=_CATALOGUE_WAIT)
+
+    def reading(self, backup_id: str, operation: str) -> FileLock:
+        """A shared lock on a set: while it is held, prune leaves the set alone."""
+        return FileLock(self.path_of(backup_id) / NAME, operation, shared=True)
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def partial(self, backup_id: str) -> Iterator[Partial]:
+        """A place to write a new set to. What has not been published by its end is removed.
+
+        :raises RepositoryError: it cannot be written.
+        """
+        path = self.backups / f"{PARTIAL}{backup_id}"
+        lock = FileLock(path / _OWNER, f"write {backup_id}")
+        try:
+            with self.catalogue("begin a backup"):
+                # Under the catalogue's lock, so that a prune never sees it before its owner holds it.
+                durable.make_directory(path)
+                lock.acquire()
+        except OSError as error:
+            durable.refuse(error, "write", self.path)
+        try:
+            yield Partial(path, lock)
+        finally:
+            lock.release()
+            durable.remove_tree(path)
+
+    def publish(self, partial: Partial, manifest: Manifest) -> None:
+        """Turn a partial set into a backup: all durable, the manifest last, then one rename.
+
+        :raises RepositoryError: it cannot be written; the catalogue is as before.
+        """
+        try:
+            durable.fsync_tree(partial.path)
+            with self.catalogue("publish a backup"):
+                # Without its owner's lock the set looks abandoned, so from here on nobody else may look.
+                (partial.path / _OWNER).unlink()
+                durable.write_file(partial.path / NAME, manifest.to_bytes())
+                durable.fsync_directory(partial.path)
+                durable.give_to(partial.path, self.owner)
+                os.rename(partial.path, self.path_of(manifest.id))
+                durable.fsync_directory(self.backups)
+        except OSError as error:
+            durable.refuse(error, "write", self.path)
+
+    def stale_partials(self) -> list[str]:
+        """Directories below ``backups`` whose writer or remover is dead. Call it under the catalogue's lock."""
+        stale = []
+        for name in sorted(os.listdir(self.backups)):
+            if name.startswith(DELETING):
+                stale.append(name)
+            elif name.startswith(PARTIAL) and self._owner_is_dead(self.backups / name):
+                stale.append(name)
+        return stale
+
+    def remove(self, backup_id: str) -> None:
+        """Remove a set: renamed away first, so that a crash leaves no half set in the catalogue.
+
+        :raises BusyError: somebody reads it, or has pinned it meanwhile.
+        :raises RepositoryError: it cannot be removed.
+        """
+        path = self.path_of(backup_id)
+        doomed = self.backups / f"{DELETING}{backup_id}"
+        lock = FileLock(path / NAME, f"remove {backup_id}")
+        try:
+            with self.catalogue("remove a backup"):
+                if self._entry(backup_id, True).pinned:
+                    raise BusyError("remove", f"backup {backup_id}", "it has been pinned meanwhile", "Plan again.", id=backup_id)
+                if (path / NAME).exists() and not lock.try_acquire():
+                    raise BusyError("remove", f"backup {backup_id}", "somebody reads it", "Wait until that has ended.", id=backup_id)
+                os.rename(path, doomed)
+                (self.states / f"{backup_id}.json").unlink(missing_ok=True)
+                durable.fsync_directory(self.backups)
+            durable.remove_tree(doomed)
+        except OSError as error:
+            durable.refuse(error, "prune", self.path)
+        finally:
+            lock.release()
+
+    def remove_stale(self, name: str) -> None:
+        """Remove what :meth:`stale_partials` named."""
+        try:
+            durable.remove_tree(self.backups / name)
+        except OSError as error:
+            durable.refuse(error, "prune", self.path)
+
+    def mark(self, backup_id: str, key: str, value: Optional[Mapping[str, Any]]) -> None:
+        """Set (or with None: take away) one mark of a set: ``pin``, ``check`` or ``proof``.
+
+        :raises RepositoryError: it cannot be written.
+        """
+        path = self.states / f"{backup_id}.json"
+        with self.catalogue(f"mark {backup_id}"):
+            marks = dict(self._marks(backup_id))
+            marks.pop(key, None)
+            if value is not None:
+                marks[key] = dict(value)
+            try:
+                durable.replace_file(path, durable.to_json(marks))
+                durable.give_to(path.parent, self.owner)
+            except OSError as error:
+                durable.refuse(error, "mark a backup in", self.path)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    def _entry(self, backup_id: str, marked: bool) -> Entry:
+        marks = self._marks(backup_id) if marked else {}
+        try:
+            manifest = parse((self.backups / backup_id / NAME).read_bytes(), backup_id)
+            if manifest.id != backup_id or manifest.facts["cluster"] != self.cluster:
+                raise IntegrityError(
+                    "read", f"manifest {backup_id}", f"it says it is {manifest.id} of cluster {manifest.facts['cluster']!r}",
+                    "It was moved here from elsewhere: put it back where it belongs.",
+                )
+        except IntegrityError as error:
+            return Entry(backup_id, None, error.reason, marks)
+        except OSError as error:
+            return Entry(backup_id, None, f"its manifest cannot be read ({error.strerror})", marks)
+        return Entry(backup_id, manifest, None, marks)
+
+    def _marks(self, backup_id: str) -> Mapping[str, Any]:
+        try:
+            marks = json.loads((self.states / f"{backup_id}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # In doubt the set is neither proven nor pinned; it is not thereby deleted sooner than unproven ones.
+            return {}
+        return marks if isinstance(marks, dict) else {}
+
+    def _owner_is_dead(self, path: Path) -> bool:
+        lock = FileLock(path / _OWNER, "look for dead writers")
+        dead = not (path / _OWNER).exists() or lock.try_acquire()
+        lock.release()
+        return dead

@@ -1,0 +1,189 @@
+# -*- coding: utf-8 -*-
+# Copyright: (c) 2026, Holdfast contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The world outside: time, randomness and other programs. Operations get it passed in.
+
+A test passes a :class:`System` with another clock; nothing else in the core asks the machine for the
+time, for a random name or for a child process.
+"""
+
+from __future__ import annotations
+
+import collections
+import ctypes
+import os
+import secrets
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Optional
+
+#: What a child process may inherit. Everything else of the caller's environment (PGHOST, PGOPTIONS,
+#: PYTHONPATH …) could send a tool to another server and is left behind.
+_INHERITED = ("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "USER", "LOGNAME")
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_STDERR_LINES = 2000
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run: an argument list and what is added to a minimal environment. Never a shell string."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a program ended. ``stderr`` holds its last 2000 lines at most; ``stdout`` its first ``limit`` bytes."""
+
+    argv: Sequence[str]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def last_error(self) -> str:
+        """The lines of stderr that say why it failed, on one line, at most about 600 characters."""
+        lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
+        telling = [line for line in lines if "error" in line.lower() or "fatal" in line.lower()] or lines[-3:]
+        text = " | ".join(telling[:4]) or f"{self.argv[0]} ended with exit code {self.returncode}"
+        return text[:600]
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this child when its parent dies (Linux; elsewhere there is no such call).
+
+    A backup killed by SIGKILL must not leave a pg_dump behind that goes on writing.
+    Source: prctl(2). It follows the parent's thread, so children are started from the main thread.
+    """
+    if hasattr(_LIBC, "prctl"):
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child: a minimal one that is the same under cron, Ansible and a login shell."""
+    env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    env["PATH"] = os.environ.get("PATH") or _DEFAULT_PATH
+    env["LC_ALL"] = "C"
+    env.update(extra)
+    return env
+
+
+class Running:
+    """A child process whose output is read all the time, in bounded memory."""
+
+    def __init__(self, command: Command, stdout_limit: int = 256 << 20) -> None:
+        self.command = command
+        self._limit = stdout_limit
+        self._out: list[bytes] = []
+        self._err: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
+        self._process = subprocess.Popen(
+            list(command.argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=child_environment(command.env),
+            cwd="/",
+            close_fds=True,
+            preexec_fn=_die_with_parent,
+        )
+        self._readers = [
+            threading.Thread(target=self._drain_stdout, daemon=True),
+            threading.Thread(target=self._drain_stderr, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _drain_stdout(self) -> None:
+        assert self._process.stdout is not None
+        kept = 0
+        for chunk in iter(lambda: self._process.stdout.read1(65536), b""):  # type: ignore[union-attr]
+            if kept < self._limit:
+                self._out.append(chunk[: self._limit - kept])
+                kept += len(chunk)
+
+    def _drain_stderr(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self._err.append(line[:4000])
+
+    def poll(self) -> bool:
+        """True once the program has ended."""
+        return self._process.poll() is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended with an exit code other than 0."""
+        return self._process.poll() not in (None, 0)
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Wait up to ``timeout`` seconds; True once the program has ended."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End the program: politely, then after 10 s by force."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            if not self.wait(10):
+                self._process.kill()
+                self._process.wait()
+
+    def finish(self) -> Finished:
+        """Wait for the end and return the result."""
+        self._process.wait()
+        for reader in self._readers:
+            reader.join()
+        return Finished(
+            argv=self.command.argv,
+            returncode=self._process.returncode,
+            stdout=b"".join(self._out).decode("utf-8", "replace"),
+            stderr=b"".join(self._err).decode("utf-8", "replace"),
+        )
+
+
+def start(command: Command) -> Running:
+    """Start a program without waiting for it.
+
+    :raises FileNotFoundError: the program does not exist.
+    """
+    return Running(command)
+
+
+def utc_now() -> datetime:
+    """The present instant, aware, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True)
+class System:
+    """Time, randomness and child processes, as an operation sees them."""
+
+    now: Callable[[], datetime] = utc_now
+    token: Callable[[], str] = lambda: secrets.token_hex(3)
+    start: Callable[[Command], Running] = start
+
+    def run(self, command: Command) -> Finished:
+        """Run a program to its end.
+
+        :raises FileNotFoundError: the program does not exist.
+        """
+        running = self.start(command)
+        try:
+            return running.finish()
+        except BaseException:
+            running.stop()
+            raise
