@@ -190,8 +190,10 @@ def _watch(running: Running, snapshot: Snapshot, level: str, connected: Connecte
                     _until_done(running, fingerprint, progress, meter, database)
             else:
                 _until_done(running, fingerprint, progress, None, database)
-            # A dump that failed makes the fingerprint needless; its error is the one to report.
-            return {} if running.failed else fingerprint.result()
+            if running.failed and not fingerprint.done():
+                return {}  # Needless now; the error of the dump is the one to report.
+            # A query that failed ended the snapshot, which fails the dump too: its error is the cause.
+            return fingerprint.result()
         finally:
             if not fingerprint.done():
                 snapshot.connection.cancel()

@@ -42,6 +42,7 @@ _SEQUENCES_AT_ONCE = 100
 _TABLES = (
     """
     SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, c.relpersistence, pg_table_size(c.oid),
+    CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::regclass::text END,
     (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attname COLLATE "C") FROM pg_attribute a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')
 """
@@ -57,8 +58,8 @@ def canary(connection: Rows) -> str:
     return str(row[0])
 
 
-def list_tables(connection: Rows) -> list[tuple[int, str, str, int, Optional[str]]]:
-    """Every ordinary table and leaf partition, largest first: oid, name, persistence, size in bytes, columns.
+def list_tables(connection: Rows) -> list[tuple[int, str, str, int, Optional[str], Optional[str]]]:
+    """Every ordinary table and leaf partition, largest first: oid, name, persistence, size in bytes, root, columns.
 
     Partitioned parents have no rows of their own and are not listed, so every row is counted once.
     """
@@ -70,12 +71,15 @@ def digest_tables(connection: Rows, level: str, told: Callable[[int], None]) -> 
 
     :param level: ``counts`` or ``digest``.
     :param told: called with the size in bytes of each table when it is done.
-    :returns: by table name: ``oid``, ``rows``, ``digest`` (None for ``counts`` and tables without columns).
+    :returns: by table name: ``oid``, ``rows``, ``digest`` (None for ``counts`` and tables without columns),
+        for a partition its ``root``, and ``unlogged`` for tables that a crash empties.
     """
     result: dict[str, dict[str, Any]] = {}
-    for oid, name, persistence, size, columns in list_tables(connection):
+    for oid, name, persistence, size, root, columns in list_tables(connection):
         rows, digest = _count_or_digest(connection, name, columns if level == "digest" else None)
         result[name] = {"oid": oid, "rows": rows, "digest": digest}
+        if root is not None:
+            result[name]["root"] = root
         if persistence == "u":
             result[name]["unlogged"] = True
         told(size)

@@ -55,7 +55,7 @@ class DumpMeter(Meter):
 
     def __init__(self, server: Server, database: str) -> None:
         super().__init__(server, database)
-        self._sizes = {oid: size for oid, _name, _persistence, size, _columns in list_tables(self._connection)}
+        self._sizes = {oid: size for oid, _name, _persistence, size, _root, _columns in list_tables(self._connection)}
         self._seen: set[int] = set()
         self.total = sum(self._sizes.values())
 

@@ -61,7 +61,7 @@ QUERIES: dict[str, str] = {
         WHERE {_USER_NAMESPACE} AND {_own("pg_class", "c")} AND a.attnum > 0 AND NOT a.attisdropped
         AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')""",
     "constraint": f"""
-        SELECT concat_ws('.', coalesce({_REL_NAME}, t.oid::regtype::text), quote_ident(k.conname)),
+        SELECT concat_ws('.', CASE WHEN c.oid IS NULL THEN t.oid::regtype::text ELSE {_REL_NAME} END, quote_ident(k.conname)),
             pg_get_constraintdef(k.oid), k.convalidated
         FROM pg_constraint k LEFT JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_type t ON t.oid = k.contypid
         JOIN pg_namespace n ON n.oid = k.connamespace
