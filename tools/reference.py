@@ -7,6 +7,7 @@ Nothing below docs/reference is written by hand; a contract test compares it wit
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -15,12 +16,16 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "module_utils"))
+
+from holdfast import cli  # noqa: E402
+
 TARGET = ROOT / "docs" / "reference"
 GENERATED = "<!-- Written by `make docs`. Change the module, the role or the program, not this page. -->\n"
 PROGRAM = "holdfast"
-HELP_COLUMNS = "100"
 
 # Ansible's markup of documentation: a letter, and an argument in which a backslash quotes a parenthesis.
 MARKUP: dict[str, Callable[[str], str]] = {
@@ -131,27 +136,19 @@ def role_page(name: str, documented: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def help_of(*command: str) -> str:
-    """Ask the program for its help, in a width that does not depend on who asks."""
-    environment = {"COLUMNS": HELP_COLUMNS, "NO_COLOR": "1", "PYTHONPATH": str(ROOT / "module_utils")}
-    asked = subprocess.run(
-        [sys.executable, "-m", PROGRAM, *command, "--help"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return "\n".join(line.rstrip() for line in asked.stdout.strip().splitlines())
-
-
 def program_page() -> str:
-    """Write the page of the program, with each of its commands."""
-    overall = help_of()
-    listed = re.search(r"\{([a-z,-]+)\}", overall)
-    assert listed is not None, "the program's help lists its commands in braces"
-    lines = [GENERATED, f"# {PROGRAM}: the program on the host", "", "```text", overall, "```", ""]
-    for command in listed[1].split(","):
-        lines += [f"## {PROGRAM} {command}", "", "```text", help_of(command), "```", ""]
+    """Write the page of the program: the help of each of its commands."""
+    program = cli.parser()
+    (commands,) = (action for action in program._actions if isinstance(action, argparse._SubParsersAction))
+    helps = {PROGRAM: program, **{f"{PROGRAM} {name}": parser for name, parser in commands.choices.items()}}
+    lines = [GENERATED, f"# {PROGRAM}: the program on the host", ""]
+    for title, parser in helps.items():
+        if parser is not program:
+            lines += [f"## {title}", ""]
+        # Neither the width of a terminal nor its colours are part of the help.
+        with patch.dict(os.environ, COLUMNS="100", NO_COLOR="1"):
+            help_text = parser.format_help().strip()
+        lines += ["```text", *(line.rstrip() for line in help_text.splitlines()), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from ast import literal_eval
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,11 +27,18 @@ HOME = ROOT / ".cache" / "sanity"
 NAMESPACE, NAME = "holdfast", "postgresql"
 COLLECTION = f"{NAMESPACE}.{NAME}"
 OLDEST_ANSIBLE = ">=2.19.0"
+ANSIBLE = ".".join(metadata.version("ansible-core").split(".")[:2])
 OLDEST_PYTHON = (3, 9)
 
 # ansible-test wants a certain pip in the environments that it builds, and downloads an installer for it.
 # Every Python with a venv module carries a pip that does.
 GET_PIP = "import ensurepip\n\nensurepip.bootstrap()\n"
+
+# What ansible-test finds and is right all the same: (path below module_utils/holdfast, test, why).
+IGNORED = [
+    ("cli.py", "pylint:ansible-bad-function", "a program prints; a module never imports it"),
+    ("reporting/progress.py", "pylint:ansible-bad-function", "it prints to the stream it was given"),
+]
 
 
 def qualify(text: str, modules: list[str], fragments: list[str]) -> str:
@@ -77,6 +85,9 @@ def stage(collection: Path) -> None:
     # The interpreters are chosen here and not by ansible-test: a host may run any Python from 3.9 on.
     (collection / "tests").mkdir()
     (collection / "tests" / "config.yml").write_text('---\nmodules:\n  python_requires: ">=3.9"\n')
+    ignored = [f"plugins/module_utils/holdfast/{path} {test} # {why}\n" for path, test, why in IGNORED]
+    (collection / "tests" / "sanity").mkdir()
+    (collection / "tests" / "sanity" / f"ignore-{ANSIBLE}.txt").write_text("".join(ignored))
     for command in (["git", "init", "--quiet"], ["git", "add", "--all"]):
         subprocess.run(command, cwd=collection, check=True)
 
