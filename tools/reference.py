@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from holdfast import cli  # noqa: E402
 TARGET = ROOT / "docs" / "reference"
 GENERATED = "<!-- Written by `make docs`. Change the module, the role or the program, not this page. -->\n"
 PROGRAM = "holdfast"
+COLUMNS = 100
 
 # Ansible's markup of documentation: a letter, and an argument in which a backslash quotes a parenthesis.
 MARKUP: dict[str, Callable[[str], str]] = {
@@ -136,6 +138,19 @@ def role_page(name: str, documented: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
+def help_of(parser: argparse.ArgumentParser) -> list[str]:
+    """Return the lines of a command's help, the same whoever asks: no terminal's width, no colours."""
+    # Pythons break the usage in different places, so it is asked for in one line and broken here.
+    with patch.dict(os.environ, COLUMNS="9999", NO_COLOR="1"):
+        usage = parser.format_usage()
+    parser.usage = argparse.SUPPRESS
+    with patch.dict(os.environ, COLUMNS=str(COLUMNS), NO_COLOR="1"):
+        rest = parser.format_help()
+    indent = " " * len("usage: ")
+    broken = textwrap.wrap(usage, COLUMNS, subsequent_indent=indent, break_on_hyphens=False)
+    return [*broken, "", *(line.rstrip() for line in rest.strip().splitlines())]
+
+
 def program_page() -> str:
     """Write the page of the program: the help of each of its commands."""
     program = cli.parser()
@@ -145,10 +160,7 @@ def program_page() -> str:
     for title, parser in helps.items():
         if parser is not program:
             lines += [f"## {title}", ""]
-        # Neither the width of a terminal nor its colours are part of the help.
-        with patch.dict(os.environ, COLUMNS="100", NO_COLOR="1"):
-            help_text = parser.format_help().strip()
-        lines += ["```text", *(line.rstrip() for line in help_text.splitlines()), "```", ""]
+        lines += ["```text", *help_of(parser), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
