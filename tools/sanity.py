@@ -43,9 +43,8 @@ IGNORED = [
 
 def qualify(text: str, modules: list[str], fragments: list[str]) -> str:
     """Give modules, fragments and the core the names that they have in the collection."""
-    text = text.replace(
-        "ansible.module_utils.holdfast", f"ansible_collections.{COLLECTION}.plugins.module_utils.holdfast"
-    )
+    core = rf"ansible_collections.{COLLECTION}.plugins.module_utils.\g<1>"
+    text = re.sub(r"\bansible\.module_utils\.(holdfast\w*)", core, text)
     for module in modules:
         text = re.sub(rf"\bM\({module}\)", f"M({COLLECTION}.{module})", text)
         text = re.sub(rf"(?m)^(\s*- module: ){module}$", rf"\g<1>{COLLECTION}.{module}", text)
@@ -61,6 +60,9 @@ def stage(collection: Path) -> None:
     shutil.copytree(ROOT / "module_utils", plugins / "module_utils", ignore=ignore)
     if (ROOT / "plugins" / "doc_fragments").is_dir():
         shutil.copytree(ROOT / "plugins" / "doc_fragments", plugins / "doc_fragments", ignore=ignore)
+
+    for shared in plugins.glob("module_utils/*.py"):
+        shared.write_text(qualify(shared.read_text(), [], []))
 
     sources = sorted((ROOT / "library").glob("*.py"))
     modules = [source.stem for source in sources]

@@ -1,0 +1,1 @@
+../../../module_utils/holdfast_module.py
