@@ -12,12 +12,11 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any, NoReturn, Optional
 
 from . import __version__, config
 from .config import ClusterConfig
-from .errors import ConfigError, HoldfastError
+from .errors import HoldfastError
 from .operations import backup as backup_operation
 from .operations import catalogue as catalogue_operation
 from .operations import context
@@ -25,7 +24,6 @@ from .operations import prune as prune_operation
 from .operations import restore as restore_operation
 from .reporting import progress as progress_reporting
 from .reporting import show
-from .repository.manifest import parse_time
 from .repository.retention import TIERS
 from .system import System
 
@@ -181,7 +179,7 @@ def _prune(arguments: argparse.Namespace, loaded: ClusterConfig, system: System,
 def _restore(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:
     request = restore_operation.RestoreRequest(
         backup=arguments.id or ("latest" if arguments.latest else "latest_proven"),
-        before=_time(arguments.before) if arguments.before else None,
+        before=catalogue_operation.parse_instant(arguments.before) if arguments.before else None,
         mode="whole_cluster" if arguments.whole_cluster else "in_place" if arguments.in_place else "new",
         database=arguments.database, into=arguments.into, confirm=arguments.confirm, jobs=arguments.jobs,
         keep_replaced=not arguments.drop_replaced, safety_backup=not arguments.no_safety_backup,
@@ -217,13 +215,6 @@ def _check(arguments: argparse.Namespace, loaded: ClusterConfig, system: System,
     result = catalogue_operation.check(loaded, system, progress, arguments.id)
     catalogue_operation.require_sound(result)
     return result
-
-
-def _time(text: str) -> datetime:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise ConfigError("read", f"time {text!r}", str(error), "Give ISO 8601 with a zone, such as 2026-11-22T10:00:00+01:00.") from error
 
 
 def _fail(arguments: argparse.Namespace, error: HoldfastError) -> int:

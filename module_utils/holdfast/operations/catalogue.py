@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Optional
 
 from ..config import ClusterConfig
-from ..errors import IntegrityError, NotFoundError
+from ..errors import ConfigError, IntegrityError, NotFoundError
 from ..reporting.progress import Progress
 from ..repository.manifest import format_time, parse_time
 from ..repository.store import Entry
@@ -157,6 +157,17 @@ def select(config: ClusterConfig, entries: Sequence[Entry], wanted: str, before:
         step = f"{len(usable)} unproven ones are there: choose 'latest' to use the newest of them." if usable else "See 'holdfast list'."
         raise _none(config, f"there is no {kind}{what}{when}", step)
     return max(found, key=lambda entry: (time_of(entry), entry.id))
+
+
+def parse_instant(text: str) -> datetime:
+    """Read a time that a user gave: ISO 8601 with a zone.
+
+    :raises ConfigError: another form, or no zone, which could be hours off.
+    """
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise ConfigError("read", f"time {text!r}", str(error), "Give ISO 8601 with a zone, such as 2026-11-22T10:00:00+01:00.") from error
 
 
 def _none(config: ClusterConfig, reason: str, step: str) -> NotFoundError:
