@@ -11,6 +11,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint sanity zipapp bench docs soak lock clean
+.PHONY: lint-ruff lint-format lint-mypy lint-yaml lint-ansible
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,11 +25,21 @@ demo: $(VENV)/.demo-installed ## back up, lose, restore and prune a shop databas
 test: venv ## lint, sanity and all tests but the soak tests
 	@$(BIN)/python tools/checks.py
 
-lint: venv ## ruff, mypy, yamllint, ansible-lint
+lint: lint-ruff lint-format lint-mypy lint-yaml lint-ansible ## ruff, mypy, yamllint, ansible-lint
+
+lint-ruff: venv
 	@$(BIN)/ruff check
+
+lint-format: venv
 	@$(BIN)/ruff format --check
+
+lint-mypy: venv
 	@$(BIN)/mypy
+
+lint-yaml: venv
 	@$(BIN)/yamllint --strict .
+
+lint-ansible: venv
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint
 
 sanity: venv ## ansible-test sanity on the modules, staged as a collection

@@ -55,7 +55,9 @@ class Part:
 def main(arguments: list[str]) -> int:
     """Run all parts and return 0 if all of them passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    others = [Part(name, ["make", "--no-print-directory", name]) for name in ("lint", "sanity")]
+    others = [
+        Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")
+    ]
     tests = Part("tests", [sys.executable, "-m", "pytest", *arguments])
 
     def run_others() -> None:
