@@ -157,7 +157,18 @@ from ansible.module_utils.holdfast.reporting.progress import Progress
 from ansible.module_utils.holdfast.system import System
 from ansible.module_utils.holdfast_module import cluster_spec, run
 
-PLAIN = ("backup", "mode", "database", "into", "confirm", "keep_replaced", "safety_backup", "compare", "analyze", "jobs")
+PLAIN = (
+    "backup",
+    "mode",
+    "database",
+    "into",
+    "confirm",
+    "keep_replaced",
+    "safety_backup",
+    "compare",
+    "analyze",
+    "jobs",
+)
 
 
 def argument_spec() -> dict[str, object]:

@@ -74,8 +74,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"holdfast {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--cluster", metavar="NAME", help="the cluster; may be left out where only one is configured")
-    common.add_argument("--config-dir", metavar="DIR", help="where <cluster>.json is (default: $HOLDFAST_CONFIG_DIR or /etc/holdfast)")
-    common.add_argument("--json", action="store_true", help="print the result, or the error, as JSON on standard output")
+    common.add_argument(
+        "--config-dir", metavar="DIR", help="where <cluster>.json is (default: $HOLDFAST_CONFIG_DIR or /etc/holdfast)"
+    )
+    common.add_argument(
+        "--json", action="store_true", help="print the result, or the error, as JSON on standard output"
+    )
     common.add_argument("--quiet", action="store_true", help="no progress on standard error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -104,17 +108,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_backup(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--tier", action="append", choices=TIERS, help="why it is taken; may be repeated (default: manual)")
+    one.add_argument(
+        "--tier", action="append", choices=TIERS, help="why it is taken; may be repeated (default: manual)"
+    )
     one.add_argument("--method", choices=("logical",), default="logical", help="how it is taken (default: logical)")
-    one.add_argument("--if-older-than", metavar="AGE", help="do nothing while a sound backup of the tier is younger, such as 20h")
-    one.add_argument("--database", action="append", metavar="NAME", help="only this one; may be repeated (default: all but templates)")
+    one.add_argument(
+        "--if-older-than", metavar="AGE", help="do nothing while a sound backup of the tier is younger, such as 20h"
+    )
+    one.add_argument(
+        "--database",
+        action="append",
+        metavar="NAME",
+        help="only this one; may be repeated (default: all but templates)",
+    )
     one.add_argument("--jobs", type=int, metavar="N", help="parallel connections")
     one.add_argument("--compression", metavar="HOW", help="auto, none, gzip:1-9, zstd:1-19 or lz4:1-12")
     one.add_argument("--fingerprint", choices=config.FINGERPRINT_LEVELS, help="how deeply the data are fingerprinted")
-    one.add_argument("--exclude-table-data", action="append", metavar="PATTERN", help="leave the rows of these tables out")
+    one.add_argument(
+        "--exclude-table-data", action="append", metavar="PATTERN", help="leave the rows of these tables out"
+    )
     one.add_argument("--no-role-passwords", action="store_true", help="leave the roles' passwords out")
     one.add_argument("--note", default="", help="kept with the backup")
-    one.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="wait for another backup to end (default: 0)")
+    one.add_argument(
+        "--wait", type=float, default=0.0, metavar="SECONDS", help="wait for another backup to end (default: 0)"
+    )
     one.add_argument("--dry-run", action="store_true", help="print the plan and take none")
 
 
@@ -129,7 +146,9 @@ def _add_restore(one: argparse.ArgumentParser) -> None:
     where.add_argument("--into", metavar="NEW", help="into a new database of this name")
     where.add_argument("--in-place", action="store_true", help="in the place of the database, which is kept aside")
     where.add_argument("--whole-cluster", action="store_true", help="everything, into an empty server")
-    one.add_argument("--confirm", metavar="NAME", help="your say-so: the database's name (in place) or the cluster's (whole cluster)")
+    one.add_argument(
+        "--confirm", metavar="NAME", help="your say-so: the database's name (in place) or the cluster's (whole cluster)"
+    )
     one.add_argument("--drop-replaced", action="store_true", help="drop the old database after the swap")
     one.add_argument("--no-safety-backup", action="store_true", help="do not back up what is about to be replaced")
     one.add_argument("--no-compare", action="store_true", help="do not compare fingerprints")
@@ -140,7 +159,12 @@ def _add_restore(one: argparse.ArgumentParser) -> None:
 
 def _init(_arguments: argparse.Namespace, loaded: ClusterConfig, system: System, _progress: Any) -> dict[str, Any]:
     repository, made = context.initialise(loaded, system)
-    return {"changed": made, "repository": str(repository.path), "repository_id": repository.uuid, "cluster": loaded.cluster}
+    return {
+        "changed": made,
+        "repository": str(repository.path),
+        "repository_id": repository.uuid,
+        "cluster": loaded.cluster,
+    }
 
 
 def _backup(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
@@ -45,7 +45,7 @@ class BackupOptions:
     """
 
     jobs: int = min(4, os.cpu_count() or 1)
-    compression: Compression = Compression("auto")
+    compression: Compression = field(default_factory=lambda: Compression("auto"))
     fingerprint: str = "digest"
     exclude_table_data: tuple[str, ...] = ()
     databases: tuple[str, ...] = ()
@@ -64,10 +64,16 @@ class BackupOptions:
             raise _bad(where, f"backup has unknown keys {unknown}", f"Known keys: {', '.join(sorted(known))}.")
         values = {name: value for name, value in raw.items() if value is not None}
         for name in ("jobs", "lock_timeout"):
-            if name in values and (isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 1):
+            if name in values and (
+                isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 1
+            ):
                 raise _bad(where, f"backup.{name} is {values[name]!r}", "Give a whole number of at least 1.")
         if values.get("fingerprint", "digest") not in FINGERPRINT_LEVELS:
-            raise _bad(where, f"backup.fingerprint is {values['fingerprint']!r}", f"Give one of {', '.join(FINGERPRINT_LEVELS)}.")
+            raise _bad(
+                where,
+                f"backup.fingerprint is {values['fingerprint']!r}",
+                f"Give one of {', '.join(FINGERPRINT_LEVELS)}.",
+            )
         if not isinstance(values.get("role_passwords", True), bool):
             raise _bad(where, f"backup.role_passwords is {values['role_passwords']!r}", "Give true or false.")
         for name in ("exclude_table_data", "databases"):
@@ -129,7 +135,9 @@ def cluster_name(value: Any) -> str:
     """
     if not isinstance(value, str) or not _CLUSTER.fullmatch(value):
         raise ConfigError(
-            "use", f"cluster name {value!r}", "it is not a plain name",
+            "use",
+            f"cluster name {value!r}",
+            "it is not a plain name",
             "Use letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 63 of them.",
         )
     return value
@@ -149,17 +157,26 @@ def load(cluster: Optional[str], config_dir: Optional[str] = None) -> ClusterCon
     except FileNotFoundError:
         known = ", ".join(names_in(directory)) or "none"
         raise ConfigError(
-            "find", f"cluster {cluster}", f"there is no {path}",
+            "find",
+            f"cluster {cluster}",
+            f"there is no {path}",
             f"Clusters configured there: {known}. Run the agent role for this host, or pass --config-dir.",
-            config_dir=str(directory), known=names_in(directory),
+            config_dir=str(directory),
+            known=names_in(directory),
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise _bad(str(path), str(error), "Make it readable for this account.") from error
     except json.JSONDecodeError as error:
-        raise _bad(str(path), f"it is not valid JSON ({error})", "Mend it, or render it again with the agent role.") from error
+        raise _bad(
+            str(path), f"it is not valid JSON ({error})", "Mend it, or render it again with the agent role."
+        ) from error
     config = ClusterConfig.from_mapping(raw, str(path), path)
     if config.cluster != path.stem:
-        raise _bad(str(path), f"it says cluster {config.cluster!r}", "The file is named after its cluster: rename one of the two.")
+        raise _bad(
+            str(path),
+            f"it says cluster {config.cluster!r}",
+            "The file is named after its cluster: rename one of the two.",
+        )
     return config
 
 
@@ -172,8 +189,12 @@ def _only_one(directory: Path) -> Path:
     names = names_in(directory)
     if len(names) != 1:
         raise ConfigError(
-            "choose", "a cluster", f"{len(names)} clusters are configured in {directory}",
-            f"Name one with --cluster: {', '.join(names)}." if names else "Run the agent role for this host, or pass --config-dir.",
+            "choose",
+            "a cluster",
+            f"{len(names)} clusters are configured in {directory}",
+            f"Name one with --cluster: {', '.join(names)}."
+            if names
+            else "Run the agent role for this host, or pass --config-dir.",
         )
     return directory / f"{names[0]}.json"
 

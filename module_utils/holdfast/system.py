@@ -107,7 +107,10 @@ class Running:
     def _drain_stdout(self) -> None:
         assert self._process.stdout is not None
         kept = 0
-        for chunk in iter(lambda: self._process.stdout.read1(65536), b""):  # type: ignore[union-attr]
+        while True:
+            chunk = os.read(self._process.stdout.fileno(), 65536)
+            if not chunk:
+                return
             if kept < self._limit:
                 self._out.append(chunk[: self._limit - kept])
                 kept += len(chunk)

@@ -12,7 +12,7 @@ config → access → hold one exported snapshot → fingerprint and dump in tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Optional
 
@@ -51,7 +51,7 @@ class BackupRequest:
     method: str = "logical"
     note: str = ""
     wait: float = 0.0
-    options: BackupOptions = BackupOptions()
+    options: BackupOptions = field(default_factory=BackupOptions)
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,12 @@ def _plan_and_connect(
     missing = [name for name in request.options.databases if name not in present]
     if missing:
         raise NotFoundError(
-            "back up", f"database {missing[0]!r}", f"cluster {config.cluster} has no such database",
-            f"It has: {', '.join(sorted(present))}. Templates are never backed up.", missing=missing, present=sorted(present),
+            "back up",
+            f"database {missing[0]!r}",
+            f"cluster {config.cluster} has no such database",
+            f"It has: {', '.join(sorted(present))}. Templates are never backed up.",
+            missing=missing,
+            present=sorted(present),
         )
     wanted = request.options.databases or tuple(name for name, entry in present.items() if entry["allows_connections"])
     chosen = BackupPlan(
@@ -147,7 +151,9 @@ def backup(config: ClusterConfig, request: BackupRequest, system: System, progre
         progress.say(f"backing up {len(chosen.databases)} databases of cluster {config.cluster} as {backup_id}")
         with repository.partial(backup_id) as partial:
             try:
-                entry = _write(config, request, system, progress, repository, connected, chosen, partial, backup_id, began)
+                entry = _write(
+                    config, request, system, progress, repository, connected, chosen, partial, backup_id, began
+                )
             except OSError as error:
                 durable.refuse(error, "write", repository.path)
     if entry.state == "failed":
@@ -169,7 +175,11 @@ def _write(
         facts = dump_globals(connected, partial.path, options.role_passwords, system)
         for name in chosen.databases:
             try:
-                dumps.append(dump_database(connected, system, progress, name, partial.path, options, chosen.compression.compression))
+                dumps.append(
+                    dump_database(
+                        connected, system, progress, name, partial.path, options, chosen.compression.compression
+                    )
+                )
             except RepositoryError:
                 raise
             except HoldfastError as error:
@@ -190,7 +200,9 @@ def _write(
     snapshots = [dump.snapshot_at for dump in dumps]
     warnings = [*facts.warnings, *(warning for dump in dumps for warning in dump.warnings)]
     if snapshots and abs(min(snapshots) - dumps[0].host_time) > _SKEW:
-        warnings.append(f"the clocks of this host and of the server differ by {abs(min(snapshots) - dumps[0].host_time)}")
+        warnings.append(
+            f"the clocks of this host and of the server differ by {abs(min(snapshots) - dumps[0].host_time)}"
+        )
     warnings += _comparisons(repository.entries(), dumps, began)
     limitations = [*facts.limitations, *(f"database {d.name}: {text}" for d in dumps for text in d.not_covered)]
     limitations += [f"database {name} takes no connections and was skipped" for name in chosen.skipped]
@@ -234,9 +246,13 @@ def _fingerprint(connected: Connected, options: BackupOptions, dumps: Sequence[D
 def _check(request: BackupRequest) -> None:
     unknown = [tier for tier in request.tiers if tier not in TIERS]
     if unknown or not request.tiers:
-        raise ConfigError("back up", f"tier {', '.join(unknown) or 'nothing'}", "there is no such tier", f"Tiers: {', '.join(TIERS)}.")
+        raise ConfigError(
+            "back up", f"tier {', '.join(unknown) or 'nothing'}", "there is no such tier", f"Tiers: {', '.join(TIERS)}."
+        )
     if request.method != "logical":
-        raise ConfigError("back up", f"with method {request.method}", "this Holdfast does not have it", "Use method logical.")
+        raise ConfigError(
+            "back up", f"with method {request.method}", "this Holdfast does not have it", "Use method logical."
+        )
 
 
 def _young_enough(entries: Sequence[Entry], request: BackupRequest, now: datetime) -> Optional[Entry]:
@@ -250,7 +266,9 @@ def _young_enough(entries: Sequence[Entry], request: BackupRequest, now: datetim
             manifest = entry.manifest
             if not entry.sound or manifest is None or tier not in manifest.tiers:
                 continue
-            if timedelta(0) <= now - manifest.time < request.if_older_than and _covers(manifest.facts.get("scope"), request.options.databases):
+            if timedelta(0) <= now - manifest.time < request.if_older_than and _covers(
+                manifest.facts.get("scope"), request.options.databases
+            ):
                 found = entry
         if found is None:
             return None
@@ -267,12 +285,18 @@ def _comparisons(entries: Sequence[Entry], dumps: Sequence[DatabaseDump], now: d
     sound = [entry for entry in entries if entry.sound and entry.manifest]
     future = [entry.id for entry in sound if entry.manifest and entry.manifest.time > now + _SKEW]
     if future:
-        said.append(f"the catalogue has {len(future)} backups from the future (first: {future[0]}): was a clock set back?")
+        said.append(
+            f"the catalogue has {len(future)} backups from the future (first: {future[0]}): was a clock set back?"
+        )
     for dump in dumps:
-        before = [entry.manifest.database(dump.name) for entry in sound if entry.manifest and entry.manifest.time <= now]
+        before = [
+            entry.manifest.database(dump.name) for entry in sound if entry.manifest and entry.manifest.time <= now
+        ]
         rows = [entry["rows"] for entry in before if entry and entry.get("rows")]
         if rows and dump.totals["rows"] is not None and dump.totals["rows"] < rows[-1] * _COLLAPSE:
-            said.append(f"database {dump.name} has {dump.totals['rows']} rows, the backup before had {rows[-1]}: was it emptied?")
+            said.append(
+                f"database {dump.name} has {dump.totals['rows']} rows, the backup before had {rows[-1]}: was it emptied?"
+            )
     return said
 
 
@@ -282,9 +306,12 @@ def _partly_failed(config: ClusterConfig, entry: Entry) -> BackupError:
     named = "; ".join(f"{failure['database']}: {failure['reason']}" for failure in failures)
     good = ", ".join(database["name"] for database in entry.manifest.facts["databases"])
     return BackupError(
-        "back up", f"all of cluster {config.cluster}", f"{len(failures)} databases failed ({named})",
+        "back up",
+        f"all of cluster {config.cluster}",
+        f"{len(failures)} databases failed ({named})",
         f"{failures[0]['next_step']} The others ({good}) are kept in {entry.id}, whose state is failed.",
-        id=entry.id, failures=failures,
+        id=entry.id,
+        failures=failures,
     )
 
 
@@ -296,6 +323,7 @@ def parse_age(text: str) -> timedelta:
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
     number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
     if not number.isdigit():
-        raise ConfigError("read", f"age {text!r}", "it is not a number with a unit", "Give one such as 20h, 6d, 90m or 4w.")
+        raise ConfigError(
+            "read", f"age {text!r}", "it is not a number with a unit", "Give one such as 20h, 6d, 90m or 4w."
+        )
     return timedelta(seconds=int(number) * units[unit])
-

@@ -25,7 +25,12 @@ def summary(entry: Entry, now: datetime) -> dict[str, Any]:
     facts: dict[str, Any] = {"id": entry.id, "state": entry.state, "pinned": entry.pinned, "problems": _problems(entry)}
     manifest = entry.manifest
     if manifest is None:
-        return {**facts, "tiers": [entry.id.split("-")[1]], "time": format_time(time_of(entry)), "age": _age(entry, now)}
+        return {
+            **facts,
+            "tiers": [entry.id.split("-")[1]],
+            "time": format_time(time_of(entry)),
+            "age": _age(entry, now),
+        }
     told = manifest.facts
     seconds = (parse_time(told["finished"]) - parse_time(told["started"])).total_seconds()
     return {
@@ -57,7 +62,9 @@ def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) ->
     repository = open_repository(config)
     entries = [repository.entry(one) for one in ids] if ids else repository.entries()
     now = system.now()
-    listed = sorted((summary(entry, now) for entry in entries), key=lambda entry: (entry["time"], entry["id"]), reverse=True)
+    listed = sorted(
+        (summary(entry, now) for entry in entries), key=lambda entry: (entry["time"], entry["id"]), reverse=True
+    )
     sound = [entry for entry in listed if entry["state"] in ("complete", "proven")]
     return {
         "cluster": config.cluster,
@@ -85,8 +92,16 @@ def check(config: ClusterConfig, system: System, progress: Progress, ids: Sequen
             continue
         with repository.reading(entry.id, "check"):
             checked[entry.id] = problems = repository.verify(entry)
-        repository.mark(entry.id, "check", {"result": "corrupt" if problems else "ok", "time": format_time(system.now()), "problems": problems[:50]})
-    return {"cluster": config.cluster, "checked": checked, "corrupt": sorted(one for one, problems in checked.items() if problems)}
+        repository.mark(
+            entry.id,
+            "check",
+            {"result": "corrupt" if problems else "ok", "time": format_time(system.now()), "problems": problems[:50]},
+        )
+    return {
+        "cluster": config.cluster,
+        "checked": checked,
+        "corrupt": sorted(one for one, problems in checked.items() if problems),
+    }
 
 
 def require_sound(result: dict[str, Any]) -> None:
@@ -97,8 +112,11 @@ def require_sound(result: dict[str, Any]) -> None:
     if result["corrupt"]:
         first = result["corrupt"][0]
         raise IntegrityError(
-            "trust", f"{len(result['corrupt'])} backups of cluster {result['cluster']}", f"{first}: {result['checked'][first][0]}",
-            "They no longer count as backups. Look at the disk's health, and take a new backup now.", **result,
+            "trust",
+            f"{len(result['corrupt'])} backups of cluster {result['cluster']}",
+            f"{first}: {result['checked'][first][0]}",
+            "They no longer count as backups. Look at the disk's health, and take a new backup now.",
+            **result,
         )
 
 
@@ -127,7 +145,9 @@ def unpin(config: ClusterConfig, system: System, backup_id: str) -> dict[str, An
     return {"changed": entry.pinned, "backup": summary(repository.entry(backup_id), system.now())}
 
 
-def select(config: ClusterConfig, entries: Sequence[Entry], wanted: str, before: Optional[datetime], database: Optional[str]) -> Entry:
+def select(
+    config: ClusterConfig, entries: Sequence[Entry], wanted: str, before: Optional[datetime], database: Optional[str]
+) -> Entry:
     """The backup that a restore means.
 
     :param wanted: an id, ``latest`` or ``latest_proven``.
@@ -141,7 +161,9 @@ def select(config: ClusterConfig, entries: Sequence[Entry], wanted: str, before:
         if named is None:
             raise _none(config, f"no backup {wanted!r} is in the catalogue", "See 'holdfast list' for the ids.")
         if named.manifest is None:
-            raise IntegrityError("restore", f"backup {wanted}", str(named.problem), "Use another backup (holdfast list).", id=wanted)
+            raise IntegrityError(
+                "restore", f"backup {wanted}", str(named.problem), "Use another backup (holdfast list).", id=wanted
+            )
         return named
     usable = [
         entry for entry in entries
@@ -154,7 +176,11 @@ def select(config: ClusterConfig, entries: Sequence[Entry], wanted: str, before:
     found = proven if wanted == "latest_proven" else usable
     if not found:
         kind = "proven backup" if wanted == "latest_proven" else "sound backup"
-        step = f"{len(usable)} unproven ones are there: choose 'latest' to use the newest of them." if usable else "See 'holdfast list'."
+        step = (
+            f"{len(usable)} unproven ones are there: choose 'latest' to use the newest of them."
+            if usable
+            else "See 'holdfast list'."
+        )
         raise _none(config, f"there is no {kind}{what}{when}", step)
     return max(found, key=lambda entry: (time_of(entry), entry.id))
 
@@ -167,7 +193,9 @@ def parse_instant(text: str) -> datetime:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise ConfigError("read", f"time {text!r}", str(error), "Give ISO 8601 with a zone, such as 2026-11-22T10:00:00+01:00.") from error
+        raise ConfigError(
+            "read", f"time {text!r}", str(error), "Give ISO 8601 with a zone, such as 2026-11-22T10:00:00+01:00."
+        ) from error
 
 
 def _none(config: ClusterConfig, reason: str, step: str) -> NotFoundError:

@@ -63,7 +63,9 @@ def remembered_id(config: ClusterConfig) -> Optional[str]:
     try:
         return memory.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise RepositoryError("open", f"repository {config.repository}", f"{memory} cannot be read ({error})", "Make it readable.") from error
+        raise RepositoryError(
+            "open", f"repository {config.repository}", f"{memory} cannot be read ({error})", "Make it readable."
+        ) from error
 
 
 def connect(config: ClusterConfig, system: System, repository: Repository, purpose: str) -> Connected:
@@ -92,6 +94,8 @@ def _remember(config: ClusterConfig, repository: Repository) -> None:
         os.chmod(memory, 0o644)
     except OSError as error:
         raise RepositoryError(
-            "remember", f"repository {config.repository}", f"{memory} cannot be written ({error.strerror})",
+            "remember",
+            f"repository {config.repository}",
+            f"{memory} cannot be written ({error.strerror})",
             "Run this once as an account that may write there (the agent role does).",
         ) from error

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ..config import BackupOptions
 from ..errors import BackupError, HoldfastError, RepositoryError
-from ..postgres.fingerprint import finish_sequences, fingerprint_database, mark_missing_data, totals
+from ..postgres.fingerprint import fingerprint_database, finish_sequences, mark_missing_data, totals
 from ..postgres.meter import DumpMeter
 from ..postgres.options import Compression
 from ..postgres.snapshot import Snapshot
@@ -103,7 +103,13 @@ def dump_globals(connected: Connected, root: Path, passwords: bool, system: Syst
 
 
 def dump_database(
-    connected: Connected, system: System, progress: Progress, database: str, root: Path, options: BackupOptions, compression: Compression
+    connected: Connected,
+    system: System,
+    progress: Progress,
+    database: str,
+    root: Path,
+    options: BackupOptions,
+    compression: Compression,
 ) -> DatabaseDump:
     """Dump one database and take its fingerprint, both in one snapshot.
 
@@ -118,7 +124,13 @@ def dump_database(
         host_time = system.now()
         with Snapshot(connected.server, database, options.lock_timeout) as snapshot:
             command = connected.tools.dump(
-                database, root / path, snapshot.id, compression, options.jobs, options.lock_timeout, options.exclude_table_data
+                database,
+                root / path,
+                snapshot.id,
+                compression,
+                options.jobs,
+                options.lock_timeout,
+                options.exclude_table_data,
             )
             running = system.start(command)
             try:
@@ -136,12 +148,20 @@ def dump_database(
         excluded = mark_missing_data(facts, dumped_tables(connected, root / path, system))
         if not options.exclude_table_data and excluded:
             raise BackupError(
-                "back up", f"database {database}", f"the dump lacks the rows of {', '.join(excluded[:10])}",
-                "Report this: pg_dump ended without an error.", database=database, tables=excluded,
+                "back up",
+                f"database {database}",
+                f"the dump lacks the rows of {', '.join(excluded[:10])}",
+                "Report this: pg_dump ended without an error.",
+                database=database,
+                tables=excluded,
             )
     except psycopg.Error as error:
         raise BackupError(
-            "back up", f"database {database}", " ".join(str(error).split()), "Look at the server's log, then run the backup again.", database=database,
+            "back up",
+            f"database {database}",
+            " ".join(str(error).split()),
+            "Look at the server's log, then run the backup again.",
+            database=database,
         ) from error
     except HoldfastError as error:
         error.details.setdefault("database", database)
@@ -176,7 +196,9 @@ def needed_roles(snapshot: Snapshot) -> list[str]:
     return [name for (name,) in rows if not name.startswith("pg_")]
 
 
-def _watch(running: Running, snapshot: Snapshot, level: str, connected: Connected, database: str, progress: Progress) -> dict[str, Any]:
+def _watch(
+    running: Running, snapshot: Snapshot, level: str, connected: Connected, database: str, progress: Progress
+) -> dict[str, Any]:
     """Take the fingerprint beside the running dump, and tell how far that has come.
 
     The dump is a child of the calling thread; the fingerprint's queries run in another one. When either
@@ -200,7 +222,9 @@ def _watch(running: Running, snapshot: Snapshot, level: str, connected: Connecte
             progress.close()
 
 
-def _until_done(running: Running, fingerprint: Future[dict[str, Any]], progress: Progress, meter: Optional[DumpMeter], database: str) -> None:
+def _until_done(
+    running: Running, fingerprint: Future[dict[str, Any]], progress: Progress, meter: Optional[DumpMeter], database: str
+) -> None:
     waited = 0.0
     while not (running.poll() and (running.failed or fingerprint.done())):
         if fingerprint.done() and fingerprint.exception() is not None:
@@ -218,13 +242,21 @@ def _until_done(running: Running, fingerprint: Future[dict[str, Any]], progress:
 def _tool_failed(done: Finished, what: str, root: Path, database: Optional[str]) -> HoldfastError:
     if any(sign in done.stderr for sign in _FULL):
         return RepositoryError(
-            "write", f"{what} to {root.parent}", "no space is left on the device",
+            "write",
+            f"{what} to {root.parent}",
+            "no space is left on the device",
             "Free space on that file system (holdfast prune), or give the repository a larger one. No half backup was kept.",
-            database=database, stderr=done.stderr[-4000:],
+            database=database,
+            stderr=done.stderr[-4000:],
         )
     return BackupError(
-        "back up", what, done.last_error, "Mend what it says, then run the backup again.",
-        database=database, exit_code=done.returncode, stderr=done.stderr[-4000:],
+        "back up",
+        what,
+        done.last_error,
+        "Mend what it says, then run the backup again.",
+        database=database,
+        exit_code=done.returncode,
+        stderr=done.stderr[-4000:],
     )
 
 

@@ -61,7 +61,12 @@ def read_fingerprint(root: Path) -> dict[str, Any]:
     """
     facts: dict[str, Any] = json.loads((root / "fingerprint.json").read_text(encoding="ascii"))
     if facts.get("schema") != SCHEMA:
-        raise IntegrityError("read", f"fingerprint of {root.name}", f"its schema is {facts.get('schema')!r}", "Use the Holdfast that wrote it.")
+        raise IntegrityError(
+            "read",
+            f"fingerprint of {root.name}",
+            f"its schema is {facts.get('schema')!r}",
+            "Use the Holdfast that wrote it.",
+        )
     return facts
 
 
@@ -76,9 +81,12 @@ def restore_globals(connected: Connected, file: Path, system: System) -> list[st
     errors = [f"{code} {text}" for code, text in found if code != _EXISTS]
     if errors or done.returncode != 0:
         raise RestoreError(
-            "restore", "roles and tablespaces", "; ".join(errors[:5]) or done.last_error,
+            "restore",
+            "roles and tablespaces",
+            "; ".join(errors[:5]) or done.last_error,
             "Mend what it says (a tablespace's directory must exist), then restore again: roles that exist are no failure.",
-            errors=errors, stderr=done.stderr[-4000:],
+            errors=errors,
+            stderr=done.stderr[-4000:],
         )
     return [text for code, text in found if code == _EXISTS]
 
@@ -180,15 +188,22 @@ def _compare(server: Server, job: Job, progress: Progress) -> dict[str, Any]:
     result = compare(expected, found)
     if result["verdict"] != "match":
         raise VerificationError(
-            "trust", f"what was restored of database {job.database!r}", f"{len(result['differences'])} differences: {'; '.join(result['differences'][:5])}",
+            "trust",
+            f"what was restored of database {job.database!r}",
+            f"{len(result['differences'])} differences: {'; '.join(result['differences'][:5])}",
             "The target is as it was. Restore another backup, or look at this one in a new database with compare off.",
-            database=job.database, comparison=result,
+            database=job.database,
+            comparison=result,
         )
     return result
 
 
 def _failed(job: Job, reason: str, stderr: str) -> RestoreError:
     return RestoreError(
-        "restore", f"database {job.database!r}", reason, "The target is as it was. Mend what it says, or restore another backup.",
-        database=job.database, stderr=stderr[-4000:],
+        "restore",
+        f"database {job.database!r}",
+        reason,
+        "The target is as it was. Mend what it says, or restore another backup.",
+        database=job.database,
+        stderr=stderr[-4000:],
     )

@@ -48,8 +48,11 @@ def require_no_errors(checks: Sequence[Check], what: str) -> None:
     errors = [check for check in checks if check.result == "error"]
     if errors:
         raise PreflightError(
-            "restore", what, "; ".join(f"{check.name}: {check.detail}" for check in errors),
-            "Nothing was touched. Mend what is named, and see the plan with --dry-run.", checks=[check.as_dict() for check in checks],
+            "restore",
+            what,
+            "; ".join(f"{check.name}: {check.detail}" for check in errors),
+            "Nothing was touched. Mend what is named, and see the plan with --dry-run.",
+            checks=[check.as_dict() for check in checks],
         )
 
 
@@ -61,15 +64,27 @@ def check_backup(repository: Repository, entry: Entry, databases: Sequence[str],
     text = "; ".join(problems[:5]) if problems else f"all files of {entry.id} fit their checksums ({size(total)})"
     checks.append(Check("integrity", "error" if problems else "ok", text))
     missing = [name for name in databases if not entry.manifest or entry.manifest.database(name) is None]
-    held = ", ".join(repr(one["name"]) for one in entry.manifest.facts["databases"]) if entry.manifest else "nothing readable"
+    held = (
+        ", ".join(repr(one["name"]) for one in entry.manifest.facts["databases"])
+        if entry.manifest
+        else "nothing readable"
+    )
     if missing:
         checks.append(Check("contents", "error", f"it does not hold database {missing[0]!r}, only {held}"))
     elif entry.state == "failed":
         checks.append(Check("contents", "warning", f"its state is failed: it holds only {held}"))
     age = (system.now() - time_of(entry)).total_seconds()
-    checks.append(Check("age", "ok" if age >= 0 else "warning", f"taken {duration(age)} ago: what was written since then is not in it"))
+    checks.append(
+        Check(
+            "age",
+            "ok" if age >= 0 else "warning",
+            f"taken {duration(age)} ago: what was written since then is not in it",
+        )
+    )
     if entry.manifest and entry.state != "proven":
-        checks.append(Check("proof", "warning", "it has never been proved by a restore; this restore compares its fingerprint"))
+        checks.append(
+            Check("proof", "warning", "it has never been proved by a restore; this restore compares its fingerprint")
+        )
     return checks
 
 
@@ -78,14 +93,28 @@ def check_server(server: Server, manifest: Manifest, databases: Sequence[str], w
     facts, checks = server.facts, []
     was, now = manifest.facts["server"]["version_num"] // 10000, facts.major
     result = "error" if now < was else "ok" if now == was else "warning"
-    checks.append(Check("version", result, f"backup of PostgreSQL {was}, server is {now}" + (": a dump does not go back" if now < was else "")))
+    checks.append(
+        Check(
+            "version",
+            result,
+            f"backup of PostgreSQL {was}, server is {now}" + (": a dump does not go back" if now < was else ""),
+        )
+    )
     if facts.in_recovery:
-        checks.append(Check("role of the server", "error", "it is a standby and takes no writes: restore on the primary"))
+        checks.append(
+            Check("role of the server", "error", "it is a standby and takes no writes: restore on the primary")
+        )
     with server.connect() as connection:
         if not facts.is_superuser:
             row = connection.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user").fetchone()
             able = bool(row and row[0]) and not with_globals
-            checks.append(Check("rights", "warning" if able else "error", f"{facts.user} is no superuser" + ("" if able else " and may not do this")))
+            checks.append(
+                Check(
+                    "rights",
+                    "warning" if able else "error",
+                    f"{facts.user} is no superuser" + ("" if able else " and may not do this"),
+                )
+            )
         entries = [entry for entry in (manifest.database(name) for name in databases) if entry]
         checks += _names(connection, entries, with_globals)
     needed = int(sum(entry.get("database_size") or 0 for entry in entries) * _SPACE_FACTOR)
@@ -95,7 +124,11 @@ def check_server(server: Server, manifest: Manifest, databases: Sequence[str], w
 def check_target(server: Server, target: str, exists: bool, in_place: bool) -> list[Check]:
     """Whether the name is free or may be taken, who uses it, and what of it would not come along."""
     if not in_place:
-        text = f"database {target!r} exists: choose another name, or restore in place" if exists else f"the name {target!r} is free"
+        text = (
+            f"database {target!r} exists: choose another name, or restore in place"
+            if exists
+            else f"the name {target!r} is free"
+        )
         return [Check("target", "error" if exists else "ok", text)]
     if not exists:
         return [Check("target", "ok", f"there is no database {target!r} now: it is made anew")]
@@ -106,10 +139,24 @@ def check_target(server: Server, target: str, exists: bool, in_place: bool) -> l
             " FROM pg_stat_activity WHERE datname = %s GROUP BY 1 ORDER BY 2 DESC", [target],
         ).fetchall()  # fmt: skip
         who = ", ".join(f"{number} {what}" for what, number in sessions[:10])
-        checks.append(Check("sessions", "warning" if sessions else "ok", f"they are ended at the swap: {who}" if sessions else "nobody is connected"))
-        slots = connection.execute("SELECT slot_name FROM pg_replication_slots WHERE database = %s", [target]).fetchall()
+        checks.append(
+            Check(
+                "sessions",
+                "warning" if sessions else "ok",
+                f"they are ended at the swap: {who}" if sessions else "nobody is connected",
+            )
+        )
+        slots = connection.execute(
+            "SELECT slot_name FROM pg_replication_slots WHERE database = %s", [target]
+        ).fetchall()
         if slots:
-            checks.append(Check("replication", "error", "logical slots hold on to it: " + ", ".join(name for (name,) in slots) + "; drop them first"))
+            checks.append(
+                Check(
+                    "replication",
+                    "error",
+                    "logical slots hold on to it: " + ", ".join(name for (name,) in slots) + "; drop them first",
+                )
+            )
         prepared = connection.execute("SELECT gid FROM pg_prepared_xacts WHERE database = %s", [target]).fetchall()
         if prepared:
             named = ", ".join(name for (name,) in prepared[:10])
@@ -140,11 +187,17 @@ def _names(connection: Rows, entries: Sequence[Mapping[str, Any]], with_globals:
     if not with_globals:
         needed = {role for entry in entries for role in entry.get("roles", [])}
         missing = sorted(needed - {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")})
-        text = "missing: " + ", ".join(missing) + " (globals.sql of the backup creates them)" if missing else f"all {len(needed)} roles exist"
+        text = (
+            "missing: " + ", ".join(missing) + " (globals.sql of the backup creates them)"
+            if missing
+            else f"all {len(needed)} roles exist"
+        )
         checks.append(Check("roles", "error" if missing else "ok", text))
     wanted = {name for entry in entries for name in entry.get("extensions", {})}
     absent = sorted(wanted - {name for (name,) in connection.execute("SELECT name FROM pg_available_extensions")})
-    text = "not installed on the server: " + ", ".join(absent) if absent else f"all {len(wanted)} extensions are available"
+    text = (
+        "not installed on the server: " + ", ".join(absent) if absent else f"all {len(wanted)} extensions are available"
+    )
     return [*checks, Check("extensions", "error" if absent else "ok", text)]
 
 

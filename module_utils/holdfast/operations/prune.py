@@ -35,7 +35,8 @@ class PrunePlan:
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON: every backup with its action and the reason for it."""
         decisions = [
-            {"id": one.id, "action": one.action, "rule": one.rule, "reason": one.reason} for one in self.retention.decisions
+            {"id": one.id, "action": one.action, "rule": one.rule, "reason": one.reason}
+            for one in self.retention.decisions
         ]
         return {
             "decisions": decisions,

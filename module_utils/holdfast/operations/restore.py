@@ -145,17 +145,23 @@ def restore(config: ClusterConfig, request: RestoreRequest, system: System, prog
         "rto": round((finished - began).total_seconds(), 3), "rpo": round((began - time_of(chosen.entry)).total_seconds(), 3),
         "verdict": _verdict(databases),
     }  # fmt: skip
-    if result["verdict"] == "match" and len(databases) == len(chosen.manifest.facts["databases"]) and chosen.entry.state == "complete":
+    if (
+        result["verdict"] == "match"
+        and len(databases) == len(chosen.manifest.facts["databases"])
+        and chosen.entry.state == "complete"
+    ):
         repository.mark(chosen.entry.id, "proof", {
             "verdict": "match", "time": format_time(finished), "by": f"restore ({chosen.mode})", "rto": result["rto"],
             "rows": sum(one["comparison"]["rows"] for one in databases),
         })  # fmt: skip
         result["backup"] = summary(repository.entry(chosen.entry.id), finished)
-    progress.say(f"restored {what} in {duration(result['rto'])}: {result['verdict']}")
+    progress.say(f"restored {what} in {duration((finished - began).total_seconds())}: {result['verdict']}")
     return result
 
 
-def _plan(config: ClusterConfig, request: RestoreRequest, system: System, repository: Repository, connected: Connected) -> RestorePlan:
+def _plan(
+    config: ClusterConfig, request: RestoreRequest, system: System, repository: Repository, connected: Connected
+) -> RestorePlan:
     _check(request)
     entry = select(config, repository.entries(), request.backup, request.before, request.database)
     assert entry.manifest is not None
@@ -176,7 +182,13 @@ def _plan(config: ClusterConfig, request: RestoreRequest, system: System, reposi
         checks += check_target(connected.server, targets[0].name, targets[0].exists, request.mode == "in_place")
     leftovers = sorted(name for name in present if "_restoring_" in name)
     if leftovers:
-        checks.append(Check("leftovers", "warning", f"a restore that died left {', '.join(map(repr, leftovers))}: drop them when no restore runs"))
+        checks.append(
+            Check(
+                "leftovers",
+                "warning",
+                f"a restore that died left {', '.join(map(repr, leftovers))}: drop them when no restore runs",
+            )
+        )
     chosen = RestorePlan(entry, request.mode, tuple(targets), checks)
     chosen.steps = _steps(request, chosen)
     return chosen
@@ -218,8 +230,16 @@ def _restore_and_swap(
             facts: Mapping[str, Any] = expected["databases"][one.database]
             held = chosen.manifest.database(one.database)
             assert held is not None
-            job = load.Job(one.database, one.temporary, root / held["path"], facts, jobs, request.analyze, request.compare)
-            databases.append({**load.restore_database(connected, job, system, progress), "name": one.name, "kept_aside_as": one.aside})
+            job = load.Job(
+                one.database, one.temporary, root / held["path"], facts, jobs, request.analyze, request.compare
+            )
+            databases.append(
+                {
+                    **load.restore_database(connected, job, system, progress),
+                    "name": one.name,
+                    "kept_aside_as": one.aside,
+                }
+            )
         progress.say("swapping names")
         ended = swap(server, [Rename(one.temporary, one.name, one.aside) for one in chosen.targets])
     except BaseException as error:
@@ -236,7 +256,9 @@ def _restore_and_swap(
     return databases, ended
 
 
-def _safety_backup(config: ClusterConfig, request: RestoreRequest, chosen: RestorePlan, system: System, progress: Progress) -> Optional[str]:
+def _safety_backup(
+    config: ClusterConfig, request: RestoreRequest, chosen: RestorePlan, system: System, progress: Progress
+) -> Optional[str]:
     if chosen.mode != "in_place" or not request.safety_backup or not chosen.targets[0].exists:
         return None
     options = override(config.backup, databases=[chosen.targets[0].name])
@@ -257,7 +279,9 @@ def _require_confirmation(config: ClusterConfig, request: RestoreRequest) -> Non
     expected = {"in_place": request.database, "whole_cluster": config.cluster}.get(request.mode)
     if expected is not None and request.confirm != expected:
         raise ConfigError(
-            "restore", f"{request.mode.replace('_', ' ')}", f"it needs your say-so: confirm is {request.confirm!r}, not {expected!r}",
+            "restore",
+            f"{request.mode.replace('_', ' ')}",
+            f"it needs your say-so: confirm is {request.confirm!r}, not {expected!r}",
             f"Look at the plan (--dry-run, or check mode), then confirm with the name {expected!r}.",
         )
 
@@ -270,9 +294,13 @@ def _check(request: RestoreRequest) -> None:
     }
     if request.mode not in MODES or problems[request.mode]:
         raise ConfigError(
-            "restore", "that", "it is not clear what goes where",
+            "restore",
+            "that",
+            "it is not clear what goes where",
             "Give a database and the name of a new one (into), or a database and in_place, or whole_cluster alone.",
         )
     for name in (request.database, request.into):
         if name is not None and (not name or "\0" in name or len(name.encode("utf-8", "surrogateescape")) > 63):
-            raise ConfigError("restore", f"database {name!r}", "that cannot be a name of a database", "Give a name of 1 to 63 bytes.")
+            raise ConfigError(
+                "restore", f"database {name!r}", "that cannot be a name of a database", "Give a name of 1 to 63 bytes."
+            )

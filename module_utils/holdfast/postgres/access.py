@@ -68,12 +68,18 @@ def access_from_config(raw: Mapping[str, Any], where: str) -> AccessConfig:
     if kind not in kinds:
         raise _bad(where, f"access.kind is {kind!r}", "Give 'host' or 'container'.")
     if "password" in raw:
-        raise _bad(where, "access.password is set", "Put the password into a passfile (mode 0600) and name it as access.passfile.")
+        raise _bad(
+            where,
+            "access.password is set",
+            "Put the password into a passfile (mode 0600) and name it as access.passfile.",
+        )
     fields = kinds[kind].__dataclass_fields__
     values = {key: value for key, value in raw.items() if key != "kind" and value is not None}
     unknown = sorted(set(values) - set(fields))
     if unknown:
-        raise _bad(where, f"access has unknown keys {unknown}", f"For kind {kind} it knows: {', '.join(sorted(fields))}.")
+        raise _bad(
+            where, f"access has unknown keys {unknown}", f"For kind {kind} it knows: {', '.join(sorted(fields))}."
+        )
     for key, value in values.items():
         if key == "port":
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65536:
@@ -91,7 +97,9 @@ def _check_container(access: ContainerAccess, where: str) -> None:
         raise _bad(where, f"access.engine is {access.engine!r}", f"Give one of {', '.join(ENGINES)}.")
     by_name, by_project = bool(access.container), bool(access.project and access.service)
     if by_name == by_project or bool(access.project) != bool(access.service):
-        raise _bad(where, "access does not say which container", "Give either 'container', or both 'project' and 'service'.")
+        raise _bad(
+            where, "access does not say which container", "Give either 'container', or both 'project' and 'service'."
+        )
 
 
 def _bad(where: str, reason: str, next_step: str) -> ConfigError:

@@ -22,10 +22,19 @@ def compare(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     level = expected["level"]
     warnings = _soft_differences(expected, found)
     if level == "none" or found["level"] == "none":
-        return {"verdict": "not_compared", "level": "none", "differences": [], "warnings": warnings, "tables": 0, "rows": 0}
+        return {
+            "verdict": "not_compared",
+            "level": "none",
+            "differences": [],
+            "warnings": warnings,
+            "tables": 0,
+            "rows": 0,
+        }
     comparable = expected["canary"] == found["canary"] and expected["algorithm"] == found["algorithm"]
     if level == "digest" and not comparable:
-        warnings.append("content digests were not compared: they come from a machine with another byte order or another Holdfast")
+        warnings.append(
+            "content digests were not compared: they come from a machine with another byte order or another Holdfast"
+        )
     deep = level == "digest" and found["level"] == "digest" and comparable
     differences = [
         *_tables(expected["tables"], found["tables"], deep),
@@ -43,7 +52,8 @@ def compare(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     return {
         "verdict": "mismatch" if differences else "match",
         "level": "digest" if deep else "counts",
-        "differences": differences[:_NAMED] + ([f"and {len(differences) - _NAMED} more"] if len(differences) > _NAMED else []),
+        "differences": differences[:_NAMED]
+        + ([f"and {len(differences) - _NAMED} more"] if len(differences) > _NAMED else []),
         "warnings": warnings,
         "tables": len(compared),
         "rows": sum(table["rows"] for table in compared),
@@ -77,7 +87,11 @@ def _unchanged_partitioned(expected: dict[str, Any], found: dict[str, Any], deep
     such tables through their root. Sums of rows and of digests can be added up over partitions.
     """
     was, now = _by_root(expected), _by_root(found)
-    return {root for root, (rows, digests) in was.items() if root in now and now[root][0] == rows and (not deep or now[root][1] == digests)}
+    return {
+        root
+        for root, (rows, digests) in was.items()
+        if root in now and now[root][0] == rows and (not deep or now[root][1] == digests)
+    }
 
 
 def _by_root(tables: dict[str, Any]) -> dict[str, tuple[int, tuple[int, int]]]:
@@ -99,14 +113,18 @@ def _sequences(expected: dict[str, Any], found: dict[str, Any], data_excluded: b
         in_range = was["low"] <= now["low"] and now["high"] <= was["high"] and was["called"] in (None, now["called"])
         if not in_range and not data_excluded:
             span = str(was["low"]) if was["low"] == was["high"] else f"between {was['low']} and {was['high']}"
-            said.append(f"sequence {name} stands at {now['high']} (called: {now['called']}), expected {span} (called: {was['called']})")
+            said.append(
+                f"sequence {name} stands at {now['high']} (called: {now['called']}), expected {span} (called: {was['called']})"
+            )
     return said
 
 
 def _schema(expected: dict[str, str], found: dict[str, str]) -> list[str]:
     said = [f"{name} is missing" for name in sorted(set(expected) - set(found))]
     said += [f"{name} was not in the backup" for name in sorted(set(found) - set(expected))]
-    return said + [f"{name} is defined otherwise" for name in sorted(set(expected) & set(found)) if expected[name] != found[name]]
+    return said + [
+        f"{name} is defined otherwise" for name in sorted(set(expected) & set(found)) if expected[name] != found[name]
+    ]
 
 
 def _large_objects(expected: dict[str, Any], found: dict[str, Any], deep: bool) -> list[str]:
@@ -129,7 +147,12 @@ def _views(expected: dict[str, bool], found: dict[str, bool]) -> list[str]:
 def _soft_differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
     said = []
     was, now = expected["properties"], found["properties"]
-    for key, what in (("collate", "collation"), ("ctype", "character classification"), ("provider", "locale provider"), ("locale", "locale")):
+    for key, what in (
+        ("collate", "collation"),
+        ("ctype", "character classification"),
+        ("provider", "locale provider"),
+        ("locale", "locale"),
+    ):
         if was.get(key) != now.get(key):
             said.append(f"{what} is {now.get(key)}, was {was.get(key)}: text sorts otherwise")
     if was.get("collation_version_actual") != now.get("collation_version_actual"):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import AccessError
-from ..system import Command, System
+from ..system import Command, Finished, System
 from .access import ContainerAccess
 from .place import SESSION_OPTIONS, quote_conninfo
 
@@ -32,7 +32,9 @@ _SOCKET_DIRS = ("/var/run/postgresql", "/run/postgresql", "/tmp")
 class ContainerPlace:
     """Connects through the container's socket (or address); runs tools in its network and image."""
 
-    def __init__(self, access: ContainerAccess, system: System, owner: tuple[int, int], label: str, facts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, access: ContainerAccess, system: System, owner: tuple[int, int], label: str, facts: Mapping[str, Any]
+    ) -> None:
         self.access = access
         self._system = system
         self._owner = owner
@@ -52,7 +54,9 @@ class ContainerPlace:
             raise _cannot(access, done.last_error, f"See '{access.engine} ps --all' and correct access.container.")
         facts = json.loads(done.stdout)[0]
         if not facts.get("State", {}).get("Running"):
-            raise _cannot(access, "it is not running", f"Start it ('{access.engine} start {name}') and look at its log.")
+            raise _cannot(
+                access, "it is not running", f"Start it ('{access.engine} start {name}') and look at its log."
+            )
         return cls(access, system, owner, label, facts)
 
     @property
@@ -75,7 +79,12 @@ class ContainerPlace:
         return params | {"host": self._socket_directory() or self._address()}
 
     def tool_conninfo(self, database: str) -> str:
-        params: dict[str, Any] = {"dbname": database, "user": self.access.user, "host": "127.0.0.1", "port": self.access.port}
+        params: dict[str, Any] = {
+            "dbname": database,
+            "user": self.access.user,
+            "host": "127.0.0.1",
+            "port": self.access.port,
+        }
         if self.access.passfile:
             params["passfile"] = "/run/holdfast/passfile"
         return quote_conninfo(params)
@@ -105,7 +114,9 @@ class ContainerPlace:
 
     def remove_leftovers(self) -> list[str]:
         """Remove tool containers of dead processes. Call it only while holding the repository's writer lock."""
-        listed = _engine(self.access, self._system, "ps", "--all", "--quiet", "--filter", f"label={LABEL}={self._label}")
+        listed = _engine(
+            self.access, self._system, "ps", "--all", "--quiet", "--filter", f"label={LABEL}={self._label}"
+        )
         found = listed.stdout.split()
         if found:
             _engine(self.access, self._system, "rm", "--force", "--volumes", *found)
@@ -194,27 +205,37 @@ class ContainerPlace:
             if network.get("IPAddress"):
                 return str(network["IPAddress"])
         raise _cannot(
-            self.access, "neither its socket nor its address can be reached from this host",
+            self.access,
+            "neither its socket nor its address can be reached from this host",
             "Run as root (docker) or as the user that started it (rootless podman).",
         )
 
 
 def _by_compose(access: ContainerAccess, system: System) -> str:
-    filters = [f"label=com.docker.compose.project={access.project}", f"label=com.docker.compose.service={access.service}"]
+    filters = [
+        f"label=com.docker.compose.project={access.project}",
+        f"label=com.docker.compose.service={access.service}",
+    ]
     arguments = [part for one in filters for part in ("--filter", one)]
     done = _engine(access, system, "ps", "--quiet", "--no-trunc", *arguments)
     found = done.stdout.split()
     if done.returncode != 0 or len(found) != 1:
-        reason = done.last_error if done.returncode != 0 else f"{len(found)} running containers are service {access.service} of project {access.project}"
+        reason = (
+            done.last_error
+            if done.returncode != 0
+            else f"{len(found)} running containers are service {access.service} of project {access.project}"
+        )
         raise _cannot(access, reason, f"See '{access.engine} ps' and correct access.project and access.service.")
     return found[0]
 
 
-def _engine(access: ContainerAccess, system: System, *arguments: str) -> Any:
+def _engine(access: ContainerAccess, system: System, *arguments: str) -> Finished:
     try:
         return system.run(Command([access.engine, *arguments]))
     except FileNotFoundError:
-        raise _cannot(access, f"there is no {access.engine} on this host", f"Install {access.engine}, or correct access.engine.") from None
+        raise _cannot(
+            access, f"there is no {access.engine} on this host", f"Install {access.engine}, or correct access.engine."
+        ) from None
 
 
 def _cannot(access: ContainerAccess, reason: str, next_step: str) -> AccessError:

@@ -63,7 +63,7 @@ def list_tables(connection: Rows) -> list[tuple[int, str, str, int, Optional[str
 
     Partitioned parents have no rows of their own and are not listed, so every row is counted once.
     """
-    return connection.execute(_TABLES.encode()).fetchall()  # type: ignore[return-value]
+    return connection.execute(_TABLES.encode()).fetchall()
 
 
 def digest_tables(connection: Rows, level: str, told: Callable[[int], None]) -> dict[str, dict[str, Any]]:
@@ -120,7 +120,11 @@ def sequence_ranges(before: dict[str, list[Any]], after: dict[str, list[Any]]) -
     ranges: dict[str, dict[str, Any]] = {}
     for name, (first, called) in before.items():
         last, called_later = after.get(name, [first, called])
-        ranges[name] = {"low": min(first, last), "high": max(first, last), "called": called if called == called_later else None}
+        ranges[name] = {
+            "low": min(first, last),
+            "high": max(first, last),
+            "called": called if called == called_later else None,
+        }
     return ranges
 
 
@@ -132,18 +136,23 @@ def digest_large_objects(connection: Rows, level: str) -> tuple[dict[str, Any], 
 
     :returns: the facts, and what could not be looked at (None: nothing).
     """
-    row = connection.execute("SELECT count(*), has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') FROM pg_largeobject_metadata").fetchone()
+    row = connection.execute(
+        "SELECT count(*), has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') FROM pg_largeobject_metadata"
+    ).fetchone()
     assert row is not None
     count, readable = row
     facts: dict[str, Any] = {"count": count, "bytes": None, "digest": None}
     if level != "digest" or count == 0:
         return facts, None
     if not readable:
-        return facts, f"the content of {count} large objects is not in the fingerprint: this account may not read pg_largeobject"
+        return (
+            facts,
+            f"the content of {count} large objects is not in the fingerprint: this account may not read pg_largeobject",
+        )
     row = connection.execute(
         "SELECT coalesce(sum(hashtextextended(r, 0)) FILTER (WHERE d <> ''), 0)::text, coalesce(sum(hashtextextended(r, 1)) FILTER (WHERE d <> ''), 0)::text,"
         " (SELECT coalesce(sum(top), 0)::bigint FROM (SELECT max(pageno::bigint * 2048 + octet_length(data)) AS top FROM pg_largeobject GROUP BY loid) s)"
-        " FROM (SELECT d, ROW(loid, pageno, d)::text COLLATE \"C\" AS r FROM"
+        ' FROM (SELECT d, ROW(loid, pageno, d)::text COLLATE "C" AS r FROM'
         " (SELECT loid, pageno, rtrim(data, '\\x00'::bytea) AS d FROM pg_largeobject OFFSET 0) p OFFSET 0) q"
     ).fetchone()
     assert row is not None
@@ -153,5 +162,7 @@ def digest_large_objects(connection: Rows, level: str) -> tuple[dict[str, Any], 
 def materialized_views(connection: Rows) -> Iterator[tuple[str, bool]]:
     """Name and whether it is populated. A restore refreshes them, so their rows are not compared."""
     yield from connection.execute(
-        b"SELECT format('%I.%I', n.nspname, c.relname), c.relispopulated" + USER_RELATIONS.encode() + b" AND c.relkind = 'm' ORDER BY 1"
+        b"SELECT format('%I.%I', n.nspname, c.relname), c.relispopulated"
+        + USER_RELATIONS.encode()
+        + b" AND c.relkind = 'm' ORDER BY 1"
     )

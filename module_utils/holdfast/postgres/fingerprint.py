@@ -79,7 +79,11 @@ def fingerprint_cluster(server: Server) -> dict[str, Any]:
         ).fetchall()
     facts = server.facts
     return {
-        "server": {"version": facts.version, "version_num": facts.version_num, "system_identifier": facts.system_identifier},
+        "server": {
+            "version": facts.version,
+            "version_num": facts.version_num,
+            "system_identifier": facts.system_identifier,
+        },
         "roles": dict(roles),
         "memberships": [text for (text,) in members],
         "tablespaces": dict(tablespaces),
@@ -121,16 +125,22 @@ def _extensions(connection: Rows) -> dict[str, str]:
 def _not_covered(connection: Rows) -> list[str]:
     """What a logical backup cannot carry, or what this fingerprint does not look at: said, never silent."""
     said = []
-    rows = connection.execute("SELECT format('%I.%I', n.nspname, c.relname)".encode() + USER_RELATIONS.encode() + b" AND c.relkind = 'f' ORDER BY 1").fetchall()
+    rows = connection.execute(
+        b"SELECT format('%I.%I', n.nspname, c.relname)" + USER_RELATIONS.encode() + b" AND c.relkind = 'f' ORDER BY 1"
+    ).fetchall()
     if rows:
         said.append("rows of foreign tables are not in a backup: " + ", ".join(name for (name,) in rows))
     rows = connection.execute(
         "SELECT e.extname || ': ' || t::regclass::text FROM pg_extension e, unnest(e.extconfig) t ORDER BY 1"
     ).fetchall()
     if rows:
-        said.append("rows of extensions' own configuration tables are dumped but not compared: " + ", ".join(name for (name,) in rows))
+        said.append(
+            "rows of extensions' own configuration tables are dumped but not compared: "
+            + ", ".join(name for (name,) in rows)
+        )
     rows = connection.execute(
-        b"SELECT format('%I.%I', n.nspname, c.relname)" + USER_RELATIONS.encode()
+        b"SELECT format('%I.%I', n.nspname, c.relname)"
+        + USER_RELATIONS.encode()
         + b" AND c.relkind = 'i' AND EXISTS (SELECT FROM pg_index x WHERE x.indexrelid = c.oid AND NOT x.indisvalid) ORDER BY 1"
     ).fetchall()
     if rows:
@@ -139,4 +149,3 @@ def _not_covered(connection: Rows) -> list[str]:
     if row and row[0]:
         said.append("subscriptions are restored disabled, and without their progress")
     return said
-

@@ -21,7 +21,12 @@ from .access import HostAccess
 from .place import SESSION_OPTIONS, quote_conninfo
 
 #: Where distributions and the PostgreSQL project's own packages put the programs of a major version.
-_BIN_DIRS = ("/usr/lib/postgresql/{major}/bin", "/usr/pgsql-{major}/bin", "/usr/lib/postgresql{major}/bin", "/usr/local/pgsql/bin")
+_BIN_DIRS = (
+    "/usr/lib/postgresql/{major}/bin",
+    "/usr/pgsql-{major}/bin",
+    "/usr/lib/postgresql{major}/bin",
+    "/usr/local/pgsql/bin",
+)
 
 
 class HostPlace:
@@ -52,8 +57,12 @@ class HostPlace:
         if not self._bin_dir:
             found = sorted(glob.glob("/usr/lib/postgresql/*/bin/pg_dump"))
             raise AccessError(
-                "find", f"the client programs of PostgreSQL {major}", "no pg_dump is in the usual places",
-                f"Install postgresql-client-{major}, or set access.bin_dir.", tried=candidates, found=found,
+                "find",
+                f"the client programs of PostgreSQL {major}",
+                "no pg_dump is in the usual places",
+                f"Install postgresql-client-{major}, or set access.bin_dir.",
+                tried=candidates,
+                found=found,
             )
 
     def remove_leftovers(self) -> list[str]:
@@ -81,7 +90,11 @@ class HostPlace:
         """Nothing: nothing was made for the tools."""
 
     def path_on_host(self, path: str) -> Optional[Path]:
-        local = self.access.host is None or self.access.host.startswith("/") or self.access.host in ("localhost", "127.0.0.1", "::1")
+        local = (
+            self.access.host is None
+            or self.access.host.startswith("/")
+            or self.access.host in ("localhost", "127.0.0.1", "::1")
+        )
         return Path(path) if local and not self.access.service and os.path.isdir(path) else None
 
     def describe(self) -> dict[str, Any]:

@@ -11,12 +11,15 @@ A meter never fails its operation: where the server does not answer, it repeats 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
 from .content import list_tables
 
 if TYPE_CHECKING:
     from .server import Rows, Server
+
+
+_Own = TypeVar("_Own", bound="Meter")
 
 
 class Meter:
@@ -27,10 +30,12 @@ class Meter:
         self.total = 0
         self.done = 0
 
-    def __enter__(self) -> Meter:
+    def __enter__(self: _Own) -> _Own:
         return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         self._connection.close()
 
     def sample(self) -> tuple[int, int]:
@@ -64,12 +69,20 @@ class DumpMeter(Meter):
             "SELECT p.relid, p.tuples_processed, c.reltuples::bigint FROM pg_stat_progress_copy p JOIN pg_class c ON c.oid = p.relid"
             " WHERE p.datname = current_database() AND p.command = 'COPY TO'"
         ).fetchall()
-        running = {relid: (tuples or 0) / max(estimate, tuples or 0, 1) for relid, tuples, estimate in rows if relid in self._sizes}
+        running = {
+            relid: (tuples or 0) / max(estimate, tuples or 0, 1)
+            for relid, tuples, estimate in rows
+            if relid in self._sizes
+        }
         self._seen |= set(running)
         if not self._seen:
             return 0
         largest = max((self._sizes[relid] for relid in running), default=0)
-        done = sum(size for oid, size in self._sizes.items() if oid not in running and (oid in self._seen or size > largest > 0))
+        done = sum(
+            size
+            for oid, size in self._sizes.items()
+            if oid not in running and (oid in self._seen or size > largest > 0)
+        )
         return done + int(sum(self._sizes[relid] * share for relid, share in running.items()))
 
 

@@ -35,7 +35,9 @@ class Compression:
         if name in _LEVELS and (not level or (level.isdigit() and 1 <= int(level) <= _LEVELS[name])):
             return cls(name, int(level) if level else None)
         ranges = ", ".join(f"{known}[:1-{highest}]" for known, highest in _LEVELS.items())
-        raise ConfigError("use", f"compression {text!r}", "it is not one that pg_dump knows", f"Give auto, none, or one of {ranges}.")
+        raise ConfigError(
+            "use", f"compression {text!r}", "it is not one that pg_dump knows", f"Give auto, none, or one of {ranges}."
+        )
 
     def __str__(self) -> str:
         return self.algorithm if self.level is None else f"{self.algorithm}:{self.level}"

@@ -32,7 +32,12 @@ def read_properties(connection: Rows) -> dict[str, Any]:
     ``settings`` is a list of ``[role or None, name, value]``; ``grants`` of ``[grantee or None, privilege,
     with grant option]`` or None for the defaults. ``provider`` is one of libc, icu, builtin.
     """
-    columns = {row[0] for row in connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'pg_database'::regclass AND attnum > 0")}
+    columns = {
+        row[0]
+        for row in connection.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = 'pg_database'::regclass AND attnum > 0"
+        )
+    }
     provider = "datlocprovider" if "datlocprovider" in columns else "'c'::\"char\""
     locale = next((name for name in ("datlocale", "daticulocale") if name in columns), "NULL::text")
     version = "datcollversion" if "datcollversion" in columns else "NULL::text"
@@ -70,7 +75,11 @@ def create_database(connection: Rows, name: str, properties: dict[str, Any]) -> 
 
     options = [sql.SQL("TEMPLATE template0 ENCODING {}").format(sql.Literal(properties["encoding"]))]
     provider, locale = properties.get("provider", "libc"), properties.get("locale")
-    options.append(sql.SQL("LC_COLLATE {} LC_CTYPE {}").format(sql.Literal(properties["collate"]), sql.Literal(properties["ctype"])))
+    options.append(
+        sql.SQL("LC_COLLATE {} LC_CTYPE {}").format(
+            sql.Literal(properties["collate"]), sql.Literal(properties["ctype"])
+        )
+    )
     if connection.info.server_version >= 150000:
         options.append(sql.SQL("LOCALE_PROVIDER {}").format(sql.Identifier(provider)))
         if provider == "icu" and locale:
@@ -91,7 +100,9 @@ def apply_properties(connection: Rows, name: str, properties: dict[str, Any]) ->
         whose = sql.SQL("DATABASE {}").format(database)
         if role is not None:
             whose = sql.SQL("ROLE {} IN DATABASE {}").format(sql.Identifier(role), database)
-        connection.execute(sql.SQL("ALTER {} SET {} TO {}").format(whose, sql.Identifier(*setting.split(".")), _value(setting, value)))
+        connection.execute(
+            sql.SQL("ALTER {} SET {} TO {}").format(whose, sql.Identifier(*setting.split(".")), _value(setting, value))
+        )
     if properties["grants"] is not None:
         connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
         for grantee, privilege, grantable in properties["grants"]:
@@ -104,7 +115,11 @@ def apply_properties(connection: Rows, name: str, properties: dict[str, Any]) ->
     if properties["comment"] is not None:
         connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, sql.Literal(properties["comment"])))
     if properties["connection_limit"] != -1:
-        connection.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(database, sql.Literal(properties["connection_limit"])))
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}").format(
+                database, sql.Literal(properties["connection_limit"])
+            )
+        )
     connection.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(database, sql.Identifier(properties["owner"])))
 
 
@@ -138,7 +153,9 @@ def split_names(text: str) -> list[str]:
             while True:
                 end = rest.find('"', end)
                 if end < 0:
-                    raise PreflightError("read", "a list of names", f"{text!r} ends inside a quotation", "Correct the setting.")
+                    raise PreflightError(
+                        "read", "a list of names", f"{text!r} ends inside a quotation", "Correct the setting."
+                    )
                 if rest[end + 1 : end + 2] != '"':
                     break
                 end += 2

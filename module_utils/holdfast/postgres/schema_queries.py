@@ -32,7 +32,9 @@ def _grants(acl: str, default_kind: str, owner: str) -> str:
     )
 
 
-_RELATION = f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_USER_NAMESPACE} AND {_own('pg_class', 'c')}"
+_RELATION = (
+    f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_USER_NAMESPACE} AND {_own('pg_class', 'c')}"
+)
 _REL_NAME = "format('%I.%I', n.nspname, c.relname)"
 _INHERITS = "EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid) AND NOT c.relispartition"
 
@@ -49,7 +51,7 @@ QUERIES: dict[str, str] = {
             CASE WHEN c.relkind IN ('v', 'm') THEN pg_get_viewdef(c.oid) END
         {_RELATION} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')""",
     "column": f"""
-        SELECT {_REL_NAME} || '.' || quote_ident(a.attname), 
+        SELECT {_REL_NAME} || '.' || quote_ident(a.attname),
             CASE WHEN {_INHERITS} THEN NULL ELSE (SELECT count(*) FROM pg_attribute b
                 WHERE b.attrelid = a.attrelid AND b.attnum > 0 AND b.attnum <= a.attnum AND NOT b.attisdropped) END,
             format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, a.attcompression,
@@ -130,10 +132,22 @@ QUERIES: dict[str, str] = {
         f" (pg_identify_object('{catalogue}'::regclass, o.oid, 0)).identity, '' FROM {catalogue} o"
         f" WHERE o.oid >= 16384 AND {_own(catalogue, 'o')}"
         for catalogue in (
-            "pg_cast", "pg_collation", "pg_conversion", "pg_operator", "pg_opclass", "pg_opfamily", "pg_language",
-            "pg_ts_config", "pg_ts_dict", "pg_ts_parser", "pg_ts_template", "pg_transform", "pg_am", "pg_foreign_data_wrapper",
+            "pg_cast",
+            "pg_collation",
+            "pg_conversion",
+            "pg_operator",
+            "pg_opclass",
+            "pg_opfamily",
+            "pg_language",
+            "pg_ts_config",
+            "pg_ts_dict",
+            "pg_ts_parser",
+            "pg_ts_template",
+            "pg_transform",
+            "pg_am",
+            "pg_foreign_data_wrapper",
         )
-    ),  # fmt: skip
+    ),
     "comment": """
         SELECT i.type || ' ' || i.identity, d.description FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) i
         WHERE d.objoid >= 16384 AND i.identity IS NOT NULL AND d.classoid <> 'pg_extension'::regclass

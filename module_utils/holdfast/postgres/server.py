@@ -67,7 +67,9 @@ class Server:
             import psycopg
         except ImportError as error:
             raise AccessError(
-                "reach", f"the server of cluster {self.cluster}", f"psycopg 3 cannot be imported ({error})",
+                "reach",
+                f"the server of cluster {self.cluster}",
+                f"psycopg 3 cannot be imported ({error})",
                 "Install it from the distribution (python3-psycopg) or from PyPI (psycopg[binary]).",
             ) from error
         params = self.place.connect_params(database or self.maintenance_database)
@@ -100,7 +102,9 @@ class Server:
         facts = ServerFacts(*row)
         if facts.version_num < OLDEST:
             raise AccessError(
-                "use", f"the server of cluster {self.cluster}", f"it is PostgreSQL {facts.version}",
+                "use",
+                f"the server of cluster {self.cluster}",
+                f"it is PostgreSQL {facts.version}",
                 f"Holdfast supports PostgreSQL {OLDEST // 10000} and later.",
             )
         return facts

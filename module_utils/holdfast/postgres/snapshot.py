@@ -61,7 +61,9 @@ class Snapshot:
     def __enter__(self) -> Snapshot:
         return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         self.connection.close()
 
     def require_alive(self) -> None:
@@ -75,8 +77,11 @@ class Snapshot:
             self.connection.execute("SELECT 1")
         except psycopg.Error as error:
             raise BackupError(
-                "back up", f"database {self.database}", f"the snapshot was lost ({' '.join(str(error).split())})",
-                "The server restarted or ended the session. Run the backup again.", database=self.database,
+                "back up",
+                f"database {self.database}",
+                f"the snapshot was lost ({' '.join(str(error).split())})",
+                "The server restarted or ended the session. Run the backup again.",
+                database=self.database,
             ) from error
 
     def _begin_and_lock(self, lock_timeout: int) -> tuple[str, Any]:
@@ -103,18 +108,24 @@ class Snapshot:
         unreadable = self.unreadable_relations()
         if unreadable:
             raise AccessError(
-                "read", f"{len(unreadable)} relations of database {self.database}",
+                "read",
+                f"{len(unreadable)} relations of database {self.database}",
                 "this account may not read all of " + ", ".join(unreadable[:20]),
                 "Grant it pg_read_all_data (and BYPASSRLS where row security hides rows), or back up as a superuser. "
                 "Nothing is left out silently.",
-                database=self.database, relations=unreadable,
+                database=self.database,
+                relations=unreadable,
             )
         rows = self.connection.execute(
-            "SELECT format('%I.%I', n.nspname, c.relname)" + USER_RELATIONS + " AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
+            "SELECT format('%I.%I', n.nspname, c.relname)"
+            + USER_RELATIONS
+            + " AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
         ).fetchall()
         names = [name for (name,) in rows]
         for first in range(0, len(names), _LOCKS_AT_ONCE):
-            self.connection.execute(f"LOCK TABLE {', '.join(names[first : first + _LOCKS_AT_ONCE])} IN ACCESS SHARE MODE".encode())
+            self.connection.execute(
+                f"LOCK TABLE {', '.join(names[first : first + _LOCKS_AT_ONCE])} IN ACCESS SHARE MODE".encode()
+            )
 
     def unreadable_relations(self) -> list[str]:
         """Tables, sequences and materialized views that this account may not read, or reads only in part."""
@@ -137,8 +148,15 @@ class Snapshot:
             ).fetchall()
         keys = ("pid", "user", "application", "relation", "query", "since")
         holders = [dict(zip(keys, row)) for row in rows]
-        who = "; ".join(f"pid {h['pid']} ({h['user']}, {h['application'] or 'no name'}) holds {h['relation']} since {h['since']}" for h in holders)
+        who = "; ".join(
+            f"pid {h['pid']} ({h['user']}, {h['application'] or 'no name'}) holds {h['relation']} since {h['since']}"
+            for h in holders
+        )
         return BackupError(
-            "back up", f"database {self.database}", f"a table stayed locked for {lock_timeout} s: {who or 'the holder has gone meanwhile'}",
-            "End that session (pg_terminate_backend) or wait for it, then run the backup again.", database=self.database, holders=holders,
+            "back up",
+            f"database {self.database}",
+            f"a table stayed locked for {lock_timeout} s: {who or 'the holder has gone meanwhile'}",
+            "End that session (pg_terminate_backend) or wait for it, then run the backup again.",
+            database=self.database,
+            holders=holders,
         )

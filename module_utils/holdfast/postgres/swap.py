@@ -42,11 +42,17 @@ class TargetLock:
 
     def __init__(self, server: Server, target: str) -> None:
         self._connection: Rows = server.connect()
-        row = self._connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s::text))", [_LOCK_CLASS, target]).fetchone()
+        row = self._connection.execute(
+            "SELECT pg_try_advisory_lock(%s, hashtext(%s::text))", [_LOCK_CLASS, target]
+        ).fetchone()
         if not (row and row[0]):
             self._connection.close()
             raise BusyError(
-                "restore", f"database {target!r}", "another restore into it is running", "Wait until that has ended.", database=target
+                "restore",
+                f"database {target!r}",
+                "another restore into it is running",
+                "Wait until that has ended.",
+                database=target,
             )
 
     def __enter__(self) -> TargetLock:
@@ -83,9 +89,13 @@ def swap(server: Server, renames: Sequence[Rename]) -> int:
                 return ended.count
             except psycopg.errors.ObjectInUse as error:
                 if attempt == _ATTEMPTS - 1:
-                    raise _cannot(renames, error, "End the sessions that it names (prepared transactions and replication too).") from error
+                    raise _cannot(
+                        renames, error, "End the sessions that it names (prepared transactions and replication too)."
+                    ) from error
             except psycopg.Error as error:
-                raise _cannot(renames, error, "Restore as the owner of the databases with CREATEDB, or as a superuser.") from error
+                raise _cannot(
+                    renames, error, "Restore as the owner of the databases with CREATEDB, or as a superuser."
+                ) from error
     raise AssertionError("unreachable")
 
 
@@ -123,7 +133,8 @@ class _Terminator:
         while not self._stop.is_set():
             try:
                 rows = self._connection.execute(
-                    "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()", [self._names]
+                    "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s) AND pid <> pg_backend_pid()",
+                    [self._names],
                 ).fetchall()
                 seen |= {pid for pid, done in rows if done}
             except psycopg.errors.InsufficientPrivilege:

@@ -46,9 +46,12 @@ class Tools:
         """
         if self.major < server_major:
             raise AccessError(
-                "use", f"pg_dump {self.version}", f"it is older than the server of cluster {self.cluster} ({server_version})",
+                "use",
+                f"pg_dump {self.version}",
+                f"it is older than the server of cluster {self.cluster} ({server_version})",
                 f"Install the client programs of PostgreSQL {server_major}, or set access.bin_dir to them.",
-                tools=self.version, server=server_version,
+                tools=self.version,
+                server=server_version,
             )
 
     def choose_compression(self, wanted: Compression) -> ChosenCompression:
@@ -62,8 +65,11 @@ class Tools:
             refusal = self._refuses(wanted)
             if refusal:
                 raise AccessError(
-                    "use", f"compression {wanted}", f"this pg_dump ({self.version}) says: {refusal}",
-                    "Set compression to auto, or to one that it has.", tools=self.version,
+                    "use",
+                    f"compression {wanted}",
+                    f"this pg_dump ({self.version}) says: {refusal}",
+                    "Set compression to auto, or to one that it has.",
+                    tools=self.version,
                 )
             return ChosenCompression(wanted, "asked for")
         for candidate, why in (
@@ -93,7 +99,12 @@ class Tools:
 
     def dump_globals(self, database: str, file: Path, passwords: bool) -> Command:
         """pg_dumpall of roles, their settings and grants, and tablespaces."""
-        arguments = ["--globals-only", f"--file={file}", "--no-password", f"--dbname={self.place.tool_conninfo(database)}"]
+        arguments = [
+            "--globals-only",
+            f"--file={file}",
+            "--no-password",
+            f"--dbname={self.place.tool_conninfo(database)}",
+        ]
         if not passwords:
             arguments.append("--no-role-passwords")
         return self.place.command("pg_dumpall", arguments, [file.parent], {})
@@ -104,12 +115,24 @@ class Tools:
 
     def restore(self, directory: Path, database: str, jobs: int, settings: Mapping[str, str]) -> Command:
         """pg_restore of a whole dump into an empty database; the first SQL error ends it."""
-        arguments = ["--exit-on-error", f"--jobs={jobs}", "--no-password", f"--dbname={self.place.tool_conninfo(database)}", str(directory)]
+        arguments = [
+            "--exit-on-error",
+            f"--jobs={jobs}",
+            "--no-password",
+            f"--dbname={self.place.tool_conninfo(database)}",
+            str(directory),
+        ]
         return self.place.command("pg_restore", arguments, [directory], {"PGOPTIONS": _options(settings)})
 
     def analyze(self, database: str, jobs: int) -> Command:
         """vacuumdb that gathers the planner's statistics and does nothing else."""
-        arguments = ["--analyze-only", "--quiet", f"--jobs={jobs}", "--no-password", f"--dbname={self.place.tool_conninfo(database)}"]
+        arguments = [
+            "--analyze-only",
+            "--quiet",
+            f"--jobs={jobs}",
+            "--no-password",
+            f"--dbname={self.place.tool_conninfo(database)}",
+        ]
         return self.place.command("vacuumdb", arguments, [], {})
 
     def run_sql(self, file: Path, database: str) -> Command:
@@ -120,7 +143,15 @@ class Tools:
 
     def _refuses(self, compression: Compression) -> Optional[str]:
         command = self.place.command(
-            "pg_dump", ["--format=directory", f"--compress={compression.as_option()}", f"--file={_IMPOSSIBLE}", "--dbname=postgres"], [], {}
+            "pg_dump",
+            [
+                "--format=directory",
+                f"--compress={compression.as_option()}",
+                f"--file={_IMPOSSIBLE}",
+                "--dbname=postgres",
+            ],
+            [],
+            {},
         )
         done = self.system.run(command)
         return None if _IMPOSSIBLE in done.stderr else done.last_error
@@ -138,8 +169,11 @@ class Tools:
 
     def _unusable(self, command: Command, reason: str) -> AccessError:
         return AccessError(
-            "run", f"pg_dump for cluster {self.cluster}", reason,
-            "Correct access.bin_dir, or see that the server's image has its client programs.", program=command.argv[0],
+            "run",
+            f"pg_dump for cluster {self.cluster}",
+            reason,
+            "Correct access.bin_dir, or see that the server's image has its client programs.",
+            program=command.argv[0],
         )
 
 

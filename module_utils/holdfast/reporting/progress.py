@@ -50,7 +50,11 @@ class Lines(Progress):
         print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}", file=self.stream, flush=True)
 
     def at(self, what: str, done: int, total: int) -> None:
-        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {what}: {self._rate.describe(done, total)}", file=self.stream, flush=True)
+        print(
+            f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {what}: {self._rate.describe(done, total)}",
+            file=self.stream,
+            flush=True,
+        )
 
 
 class Bar(Progress):

@@ -61,7 +61,9 @@ def one_backup(one: dict[str, Any]) -> str:
         for database in one["databases"]:
             rows = f"{database['rows']} rows in {database['tables']} tables, " if database["rows"] is not None else ""
             digest = f", fingerprint {database['digest']}" if database["digest"] else ""
-            lines.append(f"  database {database['name']!r}: {rows}{size(database['database_size'])} there, {size(database['size'])} here{digest}")
+            lines.append(
+                f"  database {database['name']!r}: {rows}{size(database['database_size'])} there, {size(database['size'])} here{digest}"
+            )
         if one["note"]:
             lines.append(f"  note: {one['note']}")
         if one["proof"]:
@@ -79,7 +81,9 @@ def prune(result: dict[str, Any]) -> str:
         return str(result["text"])
     lines = [f"removed {one}" for one in [*result["removed"], *result["stale_removed"]]]
     lines += [f"left {one['id']}: {one['reason']}" for one in result["left"]]
-    return "\n".join([*lines, f"kept {result['keep']}, removed {len(result['removed'])}, {size(result['freed'])} freed"])
+    return "\n".join(
+        [*lines, f"kept {result['keep']}, removed {len(result['removed'])}, {size(result['freed'])} freed"]
+    )
 
 
 def restore(result: dict[str, Any]) -> str:
@@ -89,11 +93,17 @@ def restore(result: dict[str, Any]) -> str:
         lines = [f"plan of a restore from {planned['backup']} ({planned['mode'].replace('_', ' ')}):"]
         lines += [f"  {one['result']:7}  {one['check']}: {one['detail']}" for one in planned["checks"]]
         lines += [f"  {number}. {step}" for number, step in enumerate(planned["steps"], 1)]
-        return "\n".join([*lines, "it can be done" if planned["feasible"] else "it would be refused: see the errors above"])
-    lines = [f"restored from {planned['backup']} in {duration(result['rto'])} (RTO); it was {duration(result['rpo'])} old (RPO)"]
+        return "\n".join(
+            [*lines, "it can be done" if planned["feasible"] else "it would be refused: see the errors above"]
+        )
+    lines = [
+        f"restored from {planned['backup']} in {duration(result['rto'])} (RTO); it was {duration(result['rpo'])} old (RPO)"
+    ]
     for one in result["databases"]:
         found = one["comparison"]
-        verdict = {"match": f"match: {found['rows']} rows in {found['tables']} tables, level {found['level']}"}.get(found["verdict"], "not compared")
+        verdict = {"match": f"match: {found['rows']} rows in {found['tables']} tables, level {found['level']}"}.get(
+            found["verdict"], "not compared"
+        )
         lines.append(f"  database {one['name']!r}: {size(one['size'])}, fingerprint {verdict}")
         lines += [f"    warning: {text}" for text in found["warnings"]]
         if one["kept_aside_as"]:
@@ -106,7 +116,9 @@ def restore(result: dict[str, Any]) -> str:
 def pinned(result: dict[str, Any]) -> str:
     """The result of ``pin`` and ``unpin``."""
     one = result["backup"]
-    return f"{one['id']} is {'pinned' if one['pinned'] else 'not pinned'}" + ("" if result["changed"] else " (as before)")
+    return f"{one['id']} is {'pinned' if one['pinned'] else 'not pinned'}" + (
+        "" if result["changed"] else " (as before)"
+    )
 
 
 def checked(result: dict[str, Any]) -> str:

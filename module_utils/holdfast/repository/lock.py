@@ -54,7 +54,9 @@ class FileLock:
         self.acquire()
         return self
 
-    def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]) -> None:
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
         self.release()
 
     def acquire(self) -> None:
@@ -68,8 +70,12 @@ class FileLock:
             if time.monotonic() >= until:
                 holder = read_holder(self.path)
                 raise BusyError(
-                    self.operation, str(self.path.parent), f"another process holds {self.path.name} ({_describe(holder)})",
-                    "Wait until it has ended, and run this again.", lock=str(self.path), holder=holder,
+                    self.operation,
+                    str(self.path.parent),
+                    f"another process holds {self.path.name} ({_describe(holder)})",
+                    "Wait until it has ended, and run this again.",
+                    lock=str(self.path),
+                    holder=holder,
                 )
             time.sleep(_POLL)
 
@@ -125,4 +131,6 @@ def read_holder(path: Path) -> dict[str, Any]:
 def _describe(holder: dict[str, Any]) -> str:
     if not holder:
         return "it did not say who it is"
-    return f"{holder.get('operation')} by process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"
+    return (
+        f"{holder.get('operation')} by process {holder.get('pid')} on {holder.get('host')} since {holder.get('since')}"
+    )

@@ -96,8 +96,11 @@ def parse(content: bytes, where: str) -> Manifest:
     schema = raw.get("schema")
     if isinstance(schema, int) and schema > SCHEMA:
         raise IntegrityError(
-            "read", f"manifest {where}", f"its schema is {schema}, and this Holdfast reads up to {SCHEMA}",
-            "Use the newer Holdfast that wrote it.", schema=schema,
+            "read",
+            f"manifest {where}",
+            f"its schema is {schema}, and this Holdfast reads up to {SCHEMA}",
+            "Use the newer Holdfast that wrote it.",
+            schema=schema,
         )
     claimed = raw.pop("checksum", None)
     if claimed != checksum(raw):
@@ -176,9 +179,20 @@ def _validate(raw: Mapping[str, Any], where: str) -> None:
             raise _bad(where, f"{key!r} is no time ({error})") from error
     for entry in raw["databases"]:
         path = entry.get("path") if isinstance(entry, dict) else None
-        if not isinstance(path, str) or not isinstance(entry.get("name"), str) or path.startswith("/") or ".." in Path(path).parts:
+        if (
+            not isinstance(path, str)
+            or not isinstance(entry.get("name"), str)
+            or path.startswith("/")
+            or ".." in Path(path).parts
+        ):
             raise _bad(where, "an entry of 'databases' is not valid")
 
 
 def _bad(where: str, reason: str) -> IntegrityError:
-    return IntegrityError("read", f"manifest {where}", reason, "Use another backup (holdfast list); this one is kept for inspection.", manifest=where)
+    return IntegrityError(
+        "read",
+        f"manifest {where}",
+        reason,
+        "Use another backup (holdfast list); this one is kept for inspection.",
+        manifest=where,
+    )

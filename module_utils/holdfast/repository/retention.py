@@ -201,9 +201,7 @@ def _floors(entries: Sequence[_Entry], minimum: int) -> dict[str, _Hold]:
     sound = [entry for entry in entries if entry.backup.state in SOUND_STATES]
     proven = [entry for entry in sound if entry.backup.state == "proven"]
     # When nothing is proven, the sound ones are the floor; each line overrides the ones above it.
-    floors = {
-        entry.id: _Hold("floor", f"floor: among the newest {minimum} sound") for entry in sound[-minimum:]
-    }
+    floors = {entry.id: _Hold("floor", f"floor: among the newest {minimum} sound") for entry in sound[-minimum:]}
     for entry in proven[-minimum:]:
         floors[entry.id] = _Hold("floor", f"floor: among the newest {minimum} proven")
     for entry in proven[-1:]:

@@ -106,8 +106,11 @@ class Repository:
             foreign = sorted(set(os.listdir(path)) - {"lost+found", "backups", "state"})
             if foreign:
                 raise RepositoryError(
-                    "create", f"repository {path}", f"the directory holds other things ({', '.join(foreign[:5])})",
-                    "Give an empty directory: a repository shares its directory with nothing.", found=foreign[:50],
+                    "create",
+                    f"repository {path}",
+                    f"the directory holds other things ({', '.join(foreign[:5])})",
+                    "Give an empty directory: a repository shares its directory with nothing.",
+                    found=foreign[:50],
                 )
             os.chmod(path, durable.DIRECTORY_MODE)
             for name in ("backups", "state"):
@@ -134,26 +137,38 @@ class Repository:
             marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RepositoryError(
-                "open", f"repository {path}", f"there is no {MARKER} in it",
+                "open",
+                f"repository {path}",
+                f"there is no {MARKER} in it",
                 "If its disk is not mounted, mount it. If this is a new cluster, run 'holdfast init' (or the agent role) once.",
                 path=str(path),
             ) from None
         except OSError as error:
             durable.refuse(error, "open", path)
         except ValueError as error:
-            raise RepositoryError("open", f"repository {path}", f"its {MARKER} is damaged ({error})", "Restore that file from a copy.") from error
+            raise RepositoryError(
+                "open", f"repository {path}", f"its {MARKER} is damaged ({error})", "Restore that file from a copy."
+            ) from error
         if not isinstance(marker, dict) or marker.get("schema") != _SCHEMA or not isinstance(marker.get("id"), str):
-            raise RepositoryError("open", f"repository {path}", f"its {MARKER} is of an unknown form", "Use the Holdfast that made it.")
+            raise RepositoryError(
+                "open", f"repository {path}", f"its {MARKER} is of an unknown form", "Use the Holdfast that made it."
+            )
         if marker.get("cluster") != cluster:
             raise RepositoryError(
-                "open", f"repository {path}", f"it belongs to cluster {marker.get('cluster')!r}, not to {cluster!r}",
-                "Give every cluster a repository directory of its own.", cluster=marker.get("cluster"),
+                "open",
+                f"repository {path}",
+                f"it belongs to cluster {marker.get('cluster')!r}, not to {cluster!r}",
+                "Give every cluster a repository directory of its own.",
+                cluster=marker.get("cluster"),
             )
         if expected_id is not None and marker["id"] != expected_id:
             raise RepositoryError(
-                "open", f"repository {path}", "it is another one than this host used until now",
+                "open",
+                f"repository {path}",
+                "it is another one than this host used until now",
                 "Is the right disk mounted there? If the change is meant, remove the <cluster>.repository-id file beside the configuration.",
-                found=marker["id"], expected=expected_id,
+                found=marker["id"],
+                expected=expected_id,
             )
         return cls(path, marker)
 
@@ -175,8 +190,11 @@ class Repository:
         """
         if not is_id(backup_id) or not (self.backups / backup_id).is_dir():
             raise NotFoundError(
-                "find", f"backup {backup_id}", f"the repository of cluster {self.cluster} has none of that id",
-                "See 'holdfast list' for the ids.", id=backup_id,
+                "find",
+                f"backup {backup_id}",
+                f"the repository of cluster {self.cluster} has none of that id",
+                "See 'holdfast list' for the ids.",
+                id=backup_id,
             )
         return self._entry(backup_id, True)
 
@@ -277,9 +295,7 @@ class Repository:
         """Directories below ``backups`` whose writer or remover is dead. Call it under the catalogue's lock."""
         stale = []
         for name in sorted(os.listdir(self.backups)):
-            if name.startswith(DELETING):
-                stale.append(name)
-            elif name.startswith(PARTIAL) and self._owner_is_dead(self.backups / name):
+            if name.startswith(DELETING) or (name.startswith(PARTIAL) and self._owner_is_dead(self.backups / name)):
                 stale.append(name)
         return stale
 
@@ -295,9 +311,13 @@ class Repository:
         try:
             with self.catalogue("remove a backup"):
                 if self._entry(backup_id, True).pinned:
-                    raise BusyError("remove", f"backup {backup_id}", "it has been pinned meanwhile", "Plan again.", id=backup_id)
+                    raise BusyError(
+                        "remove", f"backup {backup_id}", "it has been pinned meanwhile", "Plan again.", id=backup_id
+                    )
                 if (path / NAME).exists() and not lock.try_acquire():
-                    raise BusyError("remove", f"backup {backup_id}", "somebody reads it", "Wait until that has ended.", id=backup_id)
+                    raise BusyError(
+                        "remove", f"backup {backup_id}", "somebody reads it", "Wait until that has ended.", id=backup_id
+                    )
                 os.rename(path, doomed)
                 (self.states / f"{backup_id}.json").unlink(missing_ok=True)
                 durable.fsync_directory(self.backups)
@@ -339,7 +359,9 @@ class Repository:
             manifest = parse((self.backups / backup_id / NAME).read_bytes(), backup_id)
             if manifest.id != backup_id or manifest.facts["cluster"] != self.cluster:
                 raise IntegrityError(
-                    "read", f"manifest {backup_id}", f"it says it is {manifest.id} of cluster {manifest.facts['cluster']!r}",
+                    "read",
+                    f"manifest {backup_id}",
+                    f"it says it is {manifest.id} of cluster {manifest.facts['cluster']!r}",
                     "It was moved here from elsewhere: put it back where it belongs.",
                 )
         except IntegrityError as error:
