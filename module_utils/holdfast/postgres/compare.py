@@ -86,7 +86,7 @@ def _unchanged_partitioned(expected: dict[str, Any], found: dict[str, Any], deep
     A restore may move rows between hash partitions: enums are hashed by their object ids, so pg_dump loads
     such tables through their root. Sums of rows and of digests can be added up over partitions.
     """
-    was, now = _by_root(expected), _by_root(found)
+    was, now = by_root(expected), by_root(found)
     return {
         root
         for root, (rows, digests) in was.items()
@@ -94,7 +94,8 @@ def _unchanged_partitioned(expected: dict[str, Any], found: dict[str, Any], deep
     }
 
 
-def _by_root(tables: dict[str, Any]) -> dict[str, tuple[int, tuple[int, int]]]:
+def by_root(tables: dict[str, Any]) -> dict[str, tuple[int, tuple[int, int]]]:
+    """Rows and digests added up for each partitioned table."""
     sums: dict[str, tuple[int, tuple[int, int]]] = {}
     for table in tables.values():
         root = table.get("root")

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import content
+from .compare import by_root
 from .properties import read_properties
 from .schema import digest_schema
 from .snapshot import USER_RELATIONS, Snapshot
@@ -91,11 +92,17 @@ def fingerprint_cluster(server: Server) -> dict[str, Any]:
 
 
 def totals(facts: dict[str, Any]) -> dict[str, Any]:
-    """The line of a database's fingerprint that people read: tables, rows and one digest over everything."""
+    """The line of a database's fingerprint that people read: tables, rows and one digest over everything.
+
+    Equal digests mean equal data and definitions. What changes without them is left out: the size on disk,
+    sequences (they count on), and in which of its partitions a row lies.
+    """
     tables = facts.get("tables")
     if tables is None:
         return {"tables": None, "rows": None, "digest": None}
-    told = {key: value for key, value in facts.items() if key not in ("sequences", "not_covered")}
+    plain = {name: [table["rows"], table["digest"]] for name, table in tables.items() if "root" not in table}
+    told = {key: facts[key] for key in ("level", "extensions", "schema_objects", "large_objects")}
+    told["tables"] = {**plain, **by_root(tables)}
     text = json.dumps(told, sort_keys=True, ensure_ascii=False)
     return {
         "tables": len(tables),
