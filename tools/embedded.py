@@ -90,11 +90,13 @@ def start(
     bin_dir = reachable_programs(bin_dir or wheel_bin_dir(version), account)
     found = server_version(bin_dir, account)
     home = cluster.server_home(directory, account)
+    # Where it was before, as far as possible: configurations that name the place stay true.
+    earlier = _read_state(directory)
     server = Server(
         bin_dir=str(bin_dir),
         data_dir=str(home / "data"),
-        socket_dir=str(_socket_directory(directory, home, account)),
-        port=port or cluster.free_port(),
+        socket_dir=str(cluster.socket_directory(home, account, earlier.socket_dir if earlier else None)),
+        port=port or cluster.free_port(earlier.port if earlier else 0),
         version=found,
         user=cluster.SUPERUSER,
         log=str(directory / "server.log"),
@@ -132,9 +134,7 @@ def stop(directory: Path) -> bool:
     deadline = time.monotonic() + STOP_SECONDS
     while _postmaster_pid(server) is not None:
         if time.monotonic() > deadline:
-            raise EmbeddedError(
-                f"Cannot stop process {pid}: still there after {STOP_SECONDS} s, see {server.log}."
-            )
+            raise EmbeddedError(f"Cannot stop process {pid}: still there after {STOP_SECONDS} s, see {server.log}.")
         time.sleep(0.02)
     child = _children.pop(server.data_dir, None)
     if child is not None:
@@ -158,14 +158,6 @@ _children: dict[str, subprocess.Popen[bytes]] = {}
 """Servers that this very process started, by data directory: `stop` collects their exit status."""
 
 
-def _socket_directory(directory: Path, home: Path, account: Account | None) -> Path:
-    """A new directory for the socket; one that an earlier start left is removed."""
-    before = _read_state(directory)
-    if before is not None:
-        shutil.rmtree(before.socket_dir, ignore_errors=True)
-    return cluster.socket_directory(home, account)
-
-
 def _state_path(directory: Path) -> Path:
     return directory.absolute() / STATE_FILE
 
@@ -183,9 +175,7 @@ def _read_state(directory: Path) -> Server | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
-        raise EmbeddedError(
-            f"Cannot read {_state_path(directory)}: {error}. Remove the directory."
-        ) from error
+        raise EmbeddedError(f"Cannot read {_state_path(directory)}: {error}. Remove the directory.") from error
 
 
 def _postmaster_pid(server: Server) -> int | None:

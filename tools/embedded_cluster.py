@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -31,40 +32,50 @@ def server_home(directory: Path, account: Account | None) -> Path:
     return home
 
 
-def socket_directory(home: Path, account: Account | None) -> Path:
-    """A directory for the socket, for the server's account alone and with a path that is short enough."""
+def socket_directory(home: Path, account: Account | None, earlier: str | None) -> Path:
+    """An empty directory for the socket, for the server's account alone and with a path that is short enough.
+
+    `earlier` is the directory that the last start chose.
+    """
     path = home / "socket"
     longest = f"{path}/.s.PGSQL.65535.lock"
     if not PLAIN_PATH.fullmatch(str(path)) or len(os.fsencode(longest)) > SOCKET_PATH_BYTES:
-        path = Path(tempfile.mkdtemp(prefix="holdfast-", dir="/tmp"))
-    _own_directory(path, account)
+        path = Path(earlier or tempfile.mkdtemp(prefix="holdfast-", dir="/tmp"))
+    # A socket that a crash left keeps the number of a process, which may be in use again by now.
+    shutil.rmtree(path, ignore_errors=True)
+    _make_directory(path, account)
     return path
 
 
-def _own_directory(path: Path, account: Account | None) -> None:
-    path.mkdir(mode=0o700, exist_ok=True)
+def _make_directory(path: Path, account: Account | None) -> None:
+    path.mkdir(mode=0o700)
     if account:
         os.chown(path, account.uid, account.gid)
 
 
-def free_port() -> int:
-    """A TCP port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(wanted: int) -> int:
+    """`wanted`, if nobody listens on that TCP port at the moment, else any such port."""
+    for candidate in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+            port: int = probe.getsockname()[1]
+            return port
+    raise EmbeddedError("Cannot find a free port on 127.0.0.1.")
 
 
-def ensure_cluster(
-    data: Path, bin_dir: Path, major: int, account: Account | None, password_file: Path | None
-) -> None:
+def ensure_cluster(data: Path, bin_dir: Path, major: int, account: Account | None, password_file: Path | None) -> None:
     """Runs initdb where there is no cluster yet; refuses one of another major version."""
     if (data / "PG_VERSION").exists():
         found = (data / "PG_VERSION").read_text(encoding="ascii").strip()
         if found != str(major):
             raise EmbeddedError(f"Cannot start PostgreSQL {major}: {data} was made by {found}. Remove it.")
         return
-    _own_directory(data, account)
+    if not data.exists():
+        _make_directory(data, account)
     command: list[str | Path] = [bin_dir / "initdb", "-D", data, "-U", SUPERUSER]
     command += ["--encoding=UTF8", "--data-checksums", "--auth-local=trust", "--auth-host=scram-sha-256"]
     with tempfile.NamedTemporaryFile(dir=data.parent, prefix=".password-") as copy:

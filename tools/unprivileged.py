@@ -135,9 +135,7 @@ def _copied_wheel(bin_dir: Path) -> Path:
         libraries = f"{package.name}.libs"
         shutil.copytree(package.parent / libraries, building / libraries)
         for part in ("bin", "lib", "share"):
-            shutil.copytree(
-                installation / part, building / package.name / installation.name / part, symlinks=True
-            )
+            shutil.copytree(installation / part, building / package.name / installation.name / part, symlinks=True)
         for path in (building, *building.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
