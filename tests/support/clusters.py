@@ -77,8 +77,8 @@ class Cluster:
         """The argument list for one run: the zipapp that HOLDFAST_ZIPAPP names, or the checkout's core."""
         zipapp = os.environ.get("HOLDFAST_ZIPAPP")
         program = [zipapp] if zipapp else ["-m", "holdfast"]
-        where = ["--config-dir", str(self.config_dir), verb, "--cluster", self.name]
-        return [sys.executable, *program, *where, *arguments]
+        where = ["--cluster", self.name, "--config-dir", str(self.config_dir)]
+        return [sys.executable, *program, verb, *where, *arguments]
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """What cron gives a job, which is next to nothing."""
@@ -87,9 +87,7 @@ class Cluster:
             base["PYTHONPATH"] = str(CHECKOUT / "module_utils")
         return {**base, **(extra or {})}
 
-    def holdfast(
-        self, verb: str, *arguments: str, env: Mapping[str, str] | None = None, check: bool = False
-    ) -> Run:
+    def holdfast(self, verb: str, *arguments: str, env: Mapping[str, str] | None = None, check: bool = False) -> Run:
         """Runs `holdfast VERB --cluster NAME …` as cron would; `check` demands that it succeeds."""
         done = subprocess.run(
             self.command(verb, *arguments),
@@ -105,9 +103,7 @@ class Cluster:
         return Run(done.returncode, done.stdout, done.stderr)
 
 
-def create(
-    server: Server, directory: Path, name: str = "shop", initialised: bool = True, **sections: Any
-) -> Cluster:
+def create(server: Server, directory: Path, name: str = "shop", initialised: bool = True, **sections: Any) -> Cluster:
     """Writes the configuration of a cluster for `server` below `directory`, and makes its repository.
 
     `sections` change it as `Cluster.configure` does, for example ``backup={"jobs": 1}``. With
