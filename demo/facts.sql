@@ -9,4 +9,7 @@ SELECT jsonb_object_agg(name, value) FROM (
     UNION ALL SELECT 'images', sum(length(image)) || ' bytes' FROM shop.products
     UNION ALL SELECT 'documents', string_agg(md5(lo_get(content)), ' ' ORDER BY name) FROM shop.documents
     UNION ALL SELECT 'next invoice', last_value || ' ' || is_called FROM shop.invoice_number
+    UNION ALL SELECT 'rights', format('app %s, report %s', has_table_privilege('shop_app', 'shop.orders', 'INSERT'),
+        has_column_privilege('shop_report', 'shop.customers', 'country', 'SELECT'))
+    UNION ALL SELECT 'settings', current_setting('TimeZone') || ' ' || current_setting('shop.country', true)
 ) AS facts;

@@ -28,7 +28,8 @@ from holdfast.system import System
 
 MONTHS = 7
 NIGHT = timedelta(hours=2, minutes=15)
-DEPLOYMENT = timedelta(hours=14, minutes=30)
+AFTERNOON = timedelta(hours=14, minutes=30)
+DEPLOYMENT = timedelta(hours=16)
 DAYS_BETWEEN_DEPLOYMENTS = 9
 
 
@@ -38,7 +39,7 @@ class Past:
 
     time: datetime
     tiers: tuple[str, ...]
-    note: str | None = None
+    note: str = ""
     pin: str | None = None
     failure: str | None = None
     proven: bool = False
@@ -52,25 +53,23 @@ def the_past(now: datetime) -> Iterator[Past]:
     for number in range(days):
         day = first + timedelta(days=number)
         ago = days - number
+        tiers = ["daily"]
+        if day.isoweekday() == 7:
+            tiers.append("weekly")
+        if day.day == 1:
+            tiers.append("monthly")
+        # The weekly drill restores Sunday's backup and compares.
+        yield Past(day + NIGHT, tuple(tiers), proven="weekly" in tiers)
+        if number == 40:
+            yield Past(day + AFTERNOON, ("manual",), note="audit", pin="the auditors asked for this one")
         if ago == 3:
-            failure = "server closed the connection unexpectedly"
-            yield Past(day + NIGHT, ("daily",), failure=failure)
-        else:
-            tiers = ["daily"]
-            if day.isoweekday() == 7:
-                tiers.append("weekly")
-            if day.day == 1:
-                tiers.append("monthly")
-            # The weekly drill restores Sunday's backup and compares.
-            yield Past(day + NIGHT, tuple(tiers), proven="weekly" in tiers)
+            yield Past(day + AFTERNOON, ("manual",), failure="server closed the connection unexpectedly")
         if number % DAYS_BETWEEN_DEPLOYMENTS == 4:
             yield Past(
                 day + DEPLOYMENT,
                 ("predeploy",),
                 note=f"before release 2.{number // DAYS_BETWEEN_DEPLOYMENTS}",
             )
-        if number == 40:
-            yield Past(day + DEPLOYMENT, ("manual",), note="audit", pin="the auditors asked for this one")
 
 
 def _months_before(midnight: datetime, months: int) -> datetime:
@@ -115,8 +114,9 @@ def _redated(model: Manifest, past: Past, target: Repository) -> Manifest:
     for key in ("started", "time", "finished"):
         facts[key] = manifests.format_time(manifests.parse_time(model.facts[key]) + moved)
     if past.failure is not None:
-        facts |= {"outcome": "failed", "failures": [past.failure], "databases": [], "size": 0}
-        facts["files"] = {**facts["files"], "sha256": hashlib.sha256(b"").hexdigest()}
+        facts |= {"outcome": "failed", "databases": [], "size": 0}
+        facts["failures"] = [{"database": "shop", "reason": past.failure, "next_step": "Look at the server's log."}]
+        facts["files"] = {**facts["files"], "sha256": hashlib.sha256(b"").hexdigest(), "count": 0}
     return manifests.build(facts)
 
 
