@@ -27,7 +27,7 @@ from ..repository.retention import TIERS
 from ..repository.store import Entry, Partial, Repository
 from ..system import System
 from .catalogue import summary
-from .context import Connected, connect, open_repository
+from .context import Connected, connect, explained, open_repository
 from .dump import DatabaseDump, dump_database, dump_globals
 
 #: A database whose rows fall below this share of the last backup's is flagged: it may have been emptied.
@@ -92,6 +92,7 @@ def override(options: BackupOptions, **given: Any) -> BackupOptions:
     return options
 
 
+@explained("back up")
 def plan(config: ClusterConfig, request: BackupRequest, system: System) -> BackupPlan:
     """Decide what a backup would do, without writing anything.
 
@@ -131,6 +132,7 @@ def _plan_and_connect(
     return chosen, connected
 
 
+@explained("back up")
 def backup(config: ClusterConfig, request: BackupRequest, system: System, progress: Progress) -> dict[str, Any]:
     """Take a backup.
 

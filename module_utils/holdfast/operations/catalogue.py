@@ -17,7 +17,7 @@ from ..reporting.progress import Progress
 from ..repository.manifest import format_time, parse_time
 from ..repository.store import Entry
 from ..system import System
-from .context import open_repository
+from .context import explained, open_repository
 
 
 def summary(entry: Entry, now: datetime) -> dict[str, Any]:
@@ -52,6 +52,7 @@ def time_of(entry: Entry) -> datetime:
     return parse_time(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}+00:00")
 
 
+@explained("list")
 def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) -> dict[str, Any]:
     """List the backups of a cluster, newest first.
 
@@ -76,6 +77,7 @@ def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) ->
     }
 
 
+@explained("check")
 def check(config: ClusterConfig, system: System, progress: Progress, ids: Sequence[str] = ()) -> dict[str, Any]:
     """Check every file of backups against its checksum, and keep the result as a mark.
 
@@ -120,6 +122,7 @@ def require_sound(result: dict[str, Any]) -> None:
         )
 
 
+@explained("pin")
 def pin(config: ClusterConfig, system: System, backup_id: str, note: str = "") -> dict[str, Any]:
     """Keep a backup whatever its age, until it is unpinned.
 
@@ -133,6 +136,7 @@ def pin(config: ClusterConfig, system: System, backup_id: str, note: str = "") -
     return {"changed": False, "backup": summary(entry, system.now())}
 
 
+@explained("unpin")
 def unpin(config: ClusterConfig, system: System, backup_id: str) -> dict[str, Any]:
     """Let retention decide about a backup again.
 

@@ -7,13 +7,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional, TypeVar, cast
 
 from ..config import ClusterConfig
-from ..errors import RepositoryError
+from ..errors import AccessError, RepositoryError
 from ..postgres.place import open_place
 from ..postgres.server import Server
 from ..postgres.tools import Tools
@@ -21,6 +23,45 @@ from ..repository import durable
 from ..repository.manifest import format_time
 from ..repository.store import MARKER, Repository
 from ..system import System
+
+
+_Operation = TypeVar("_Operation", bound=Callable[..., Any])
+
+
+def explained(verb: str) -> Callable[[_Operation], _Operation]:
+    """Decorate an operation so that no error of the server or the disk leaves it unexplained.
+
+    :param verb: what the operation does, in the infinitive.
+    """
+
+    def decorate(operation: _Operation) -> _Operation:
+        @functools.wraps(operation)
+        def run(config: ClusterConfig, *arguments: Any, **named: Any) -> Any:
+            try:
+                return operation(config, *arguments, **named)
+            except OSError as error:
+                raise durable.explain(error, verb, config.repository) from error
+            except Exception as error:
+                if not _comes_from_server(error):
+                    raise
+                raise AccessError(
+                    verb,
+                    f"cluster {config.cluster}",
+                    " ".join(str(error).split()),
+                    "Look at the server's log, mend what it says, and run this again.",
+                ) from error
+
+        return cast("_Operation", run)
+
+    return decorate
+
+
+def _comes_from_server(error: Exception) -> bool:
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    return isinstance(error, psycopg.Error)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..repository.retention import plan as plan_retention
 from ..repository.store import Entry, Repository
 from ..system import System
 from .catalogue import time_of
-from .context import open_repository
+from .context import explained, open_repository
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class PrunePlan:
         }
 
 
+@explained("prune")
 def plan(config: ClusterConfig, system: System) -> PrunePlan:
     """Decide what a prune would remove, without removing anything.
 
@@ -64,6 +65,7 @@ def plan(config: ClusterConfig, system: System) -> PrunePlan:
     return _plan(config, system, open_repository(config))
 
 
+@explained("prune")
 def prune(config: ClusterConfig, system: System, progress: Progress) -> dict[str, Any]:
     """Remove what the plan says. A set that somebody began to read or pinned meanwhile is left.
 

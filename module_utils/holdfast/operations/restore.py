@@ -29,7 +29,7 @@ from ..system import System
 from . import load
 from .backup import BackupRequest, backup, override
 from .catalogue import select, summary, time_of
-from .context import Connected, connect, open_repository
+from .context import Connected, connect, explained, open_repository
 from .preflight import Check, check_backup, check_empty, check_server, check_target, require_no_errors
 
 MODES = ("new", "in_place", "whole_cluster")
@@ -107,6 +107,7 @@ class RestorePlan:
         }  # fmt: skip
 
 
+@explained("restore")
 def plan(config: ClusterConfig, request: RestoreRequest, system: System) -> RestorePlan:
     """Decide what a restore would do, and look at everything that could stop it. Changes nothing.
 
@@ -117,6 +118,7 @@ def plan(config: ClusterConfig, request: RestoreRequest, system: System) -> Rest
     return _plan(config, request, system, repository, connect(config, system, repository, "restore"))
 
 
+@explained("restore")
 def restore(config: ClusterConfig, request: RestoreRequest, system: System, progress: Progress) -> dict[str, Any]:
     """Restore.
 

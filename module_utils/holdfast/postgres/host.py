@@ -18,7 +18,7 @@ from typing import Any, Optional
 from ..errors import AccessError
 from ..system import Command
 from .access import HostAccess
-from .place import SESSION_OPTIONS, quote_conninfo
+from .place import KEEPALIVES, SESSION_OPTIONS, quote_conninfo
 
 #: Where distributions and the PostgreSQL project's own packages put the programs of a major version.
 _BIN_DIRS = (
@@ -72,7 +72,7 @@ class HostPlace:
     def connect_params(self, database: str) -> dict[str, Any]:
         a = self.access
         params = {"service": a.service, "host": a.host, "port": a.port, "user": a.user, "passfile": a.passfile}
-        return {key: value for key, value in params.items() if value is not None} | {"dbname": database}
+        return {key: value for key, value in params.items() if value is not None} | {"dbname": database, **KEEPALIVES}
 
     def tool_conninfo(self, database: str) -> str:
         return quote_conninfo(self.connect_params(database))

@@ -20,6 +20,10 @@ from .access import AccessConfig, ContainerAccess, HostAccess
 SESSION_OPTIONS = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
 
 
+#: A server whose host has vanished must not hold a backup for hours: libpq gives up after two minutes.
+KEEPALIVES = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
+
+
 class Place(Protocol):
     """A place from which the server can be reached and where tools of its own version run."""
 
