@@ -24,7 +24,6 @@ from ..repository.manifest import format_time
 from ..repository.store import MARKER, Repository
 from ..system import System
 
-
 _Operation = TypeVar("_Operation", bound=Callable[..., Any])
 
 
