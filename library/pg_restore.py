@@ -117,7 +117,8 @@ plan:
   type: dict
   sample: {feasible: true, steps: ["rename 'shop' to 'shop_before_20261122t101500'"]}
 databases:
-  description: For each database its C(size) in bytes, C(seconds) of each step, C(kept_aside_as) and the C(comparison).
+  description: For each database its C(size) in bytes, C(seconds) of each step, C(kept_aside_as), the SQL of the
+      C(way_back), and the C(comparison).
   returned: success, not in check mode
   type: list
   elements: dict

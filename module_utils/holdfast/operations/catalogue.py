@@ -14,7 +14,7 @@ from typing import Any, Optional
 from ..config import ClusterConfig
 from ..errors import ConfigError, IntegrityError, NotFoundError
 from ..reporting.progress import Progress
-from ..repository.manifest import format_time, parse_time
+from ..repository.manifest import format_time, parse_time, time_of_id
 from ..repository.store import Entry
 from ..system import System
 from .context import explained, open_repository
@@ -48,11 +48,9 @@ def time_of(entry: Entry) -> datetime:
     """The instant of a backup; where its manifest cannot be read, the one in its id."""
     if entry.manifest:
         return entry.manifest.time
-    stamp = entry.id.split("-")[0]
-    return parse_time(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}T{stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]}+00:00")
+    return time_of_id(entry.id)
 
 
-@explained("list")
 def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) -> dict[str, Any]:
     """List the backups of a cluster, newest first.
 

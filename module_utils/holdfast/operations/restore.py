@@ -20,7 +20,7 @@ from typing import Any, Optional
 from ..config import ClusterConfig
 from ..errors import ConfigError, HoldfastError
 from ..postgres.properties import beside_name
-from ..postgres.swap import Rename, TargetLock, drop, swap
+from ..postgres.swap import Rename, TargetLock, drop, swap, way_back
 from ..reporting.progress import Progress
 from ..reporting.text import duration
 from ..repository.manifest import Manifest, format_time
@@ -255,6 +255,8 @@ def _restore_and_swap(
         if one.aside and (chosen.mode == "whole_cluster" or not request.keep_replaced):
             drop(server, one.aside)
             told["kept_aside_as"] = None
+        elif one.aside:
+            told["way_back"] = way_back(one.name, one.aside)
     return databases, ended
 
 

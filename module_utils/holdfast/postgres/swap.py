@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import BusyError, RestoreError
+from .properties import beside_name
 
 if TYPE_CHECKING:
     from .server import Rows, Server
@@ -35,6 +36,16 @@ class Rename:
     source: str
     target: str
     aside: Optional[str]
+
+
+def way_back(name: str, aside: str) -> str:
+    """The SQL that puts a database that was kept aside back into its place, for people to read and run.
+
+    ``way_back("shop", "shop_before_20261122t101500")`` →
+    ``BEGIN; ALTER DATABASE "shop" RENAME TO "shop_restored"; ALTER DATABASE "shop_before_…" RENAME TO "shop"; COMMIT;``
+    """
+    new, old, other = (_quoted(text) for text in (name, aside, beside_name(name, "restored")))
+    return f"BEGIN; ALTER DATABASE {new} RENAME TO {other}; ALTER DATABASE {old} RENAME TO {new}; COMMIT;"
 
 
 class TargetLock:
@@ -149,6 +160,10 @@ def _rename(connection: Rows, source: str, target: str) -> None:
     from psycopg import sql
 
     connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(source), sql.Identifier(target)))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _cannot(renames: Sequence[Rename], error: Exception, step: str) -> RestoreError:

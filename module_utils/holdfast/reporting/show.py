@@ -108,6 +108,9 @@ def restore(result: dict[str, Any]) -> str:
         lines += [f"    warning: {text}" for text in found["warnings"]]
         if one["kept_aside_as"]:
             lines.append(f"    the old one is {one['kept_aside_as']!r}; when it is no longer needed, drop it")
+            lines.append(
+                f"    to go back, connected to another database and with nobody in these two: {one['way_back']}"
+            )
     if result["safety_backup"]:
         lines.append(f"  safety backup of what was there: {result['safety_backup']}")
     return "\n".join(lines)

@@ -28,7 +28,7 @@ NAME = "manifest.json"
 CHECKSUMS = "checksums.sha256"
 METHODS = ("logical", "physical")
 OUTCOMES = ("complete", "failed")
-_ID = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]{6}")
+_ID = re.compile(r"([0-9]{8}T[0-9]{6})Z-[a-z]+-[0-9a-f]{6}")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _REQUIRED: dict[str, Any] = {
     "id": str, "cluster": str, "repository": str, "holdfast": str, "tiers": list, "method": str, "outcome": str,
@@ -36,6 +36,13 @@ _REQUIRED: dict[str, Any] = {
     "databases": list, "globals": dict, "fingerprint": dict, "files": dict, "warnings": list, "limitations": list,
     "failures": list,
 }  # fmt: skip
+_REQUIRED_INSIDE: dict[str, dict[str, Any]] = {
+    "server": {"version": str, "version_num": int},
+    "compression": {"algorithm": str, "reason": str},
+    "fingerprint": {"level": str},
+    "files": {"sha256": str},
+}
+_LISTS: dict[str, Any] = {"tiers": str, "databases": dict, "warnings": str, "limitations": str, "failures": dict}
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,19 @@ def new_id(time: datetime, tier: str, token: str) -> str:
 
 def is_id(text: str) -> bool:
     """Whether a name can be the id of a backup; anything else in the repository is left alone."""
-    return _ID.fullmatch(text) is not None
+    match = _ID.fullmatch(text)
+    if match is None:
+        return False
+    try:
+        _stamp(match.group(1))
+    except ValueError:
+        return False
+    return True
+
+
+def time_of_id(backup_id: str) -> datetime:
+    """The instant, to the second, that an id begins with: when its backup was begun."""
+    return _stamp(backup_id[:15])
 
 
 def format_time(time: datetime) -> str:
@@ -160,12 +179,25 @@ def parse_time(text: str) -> datetime:
     return time
 
 
+def _stamp(text: str) -> datetime:
+    """``20261122T101500`` as an instant. Not strptime, which is too slow for a list of thousands.
+
+    :raises ValueError: there is no such instant.
+    """
+    parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
+    year, month, day, hour, minute, second = map(int, parts)
+    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+
+
 def _validate(raw: Mapping[str, Any], where: str) -> None:
     if raw.get("schema") != SCHEMA:
         raise _bad(where, f"its schema is {raw.get('schema')!r}")
-    for key, kind in _REQUIRED.items():
-        if not isinstance(raw.get(key), kind) or isinstance(raw.get(key), bool):
-            raise _bad(where, f"{key!r} is missing or has a wrong type")
+    _require(raw, _REQUIRED, where)
+    for key, inside in _REQUIRED_INSIDE.items():
+        _require(raw[key], inside, where)
+    for key, kind in _LISTS.items():
+        if not all(isinstance(item, kind) for item in raw[key]):
+            raise _bad(where, f"an entry of {key!r} has a wrong type")
     if not is_id(raw["id"]):
         raise _bad(where, f"{raw['id']!r} is no id of a backup")
     if not raw["tiers"] or not set(raw["tiers"]) <= set(TIERS):
@@ -178,7 +210,7 @@ def _validate(raw: Mapping[str, Any], where: str) -> None:
         except ValueError as error:
             raise _bad(where, f"{key!r} is no time ({error})") from error
     for entry in raw["databases"]:
-        path = entry.get("path") if isinstance(entry, dict) else None
+        path = entry.get("path")
         if (
             not isinstance(path, str)
             or not isinstance(entry.get("name"), str)
@@ -186,6 +218,12 @@ def _validate(raw: Mapping[str, Any], where: str) -> None:
             or ".." in Path(path).parts
         ):
             raise _bad(where, "an entry of 'databases' is not valid")
+
+
+def _require(raw: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
+    for key, kind in kinds.items():
+        if not isinstance(raw.get(key), kind) or isinstance(raw.get(key), bool):
+            raise _bad(where, f"{key!r} is missing or has a wrong type")
 
 
 def _bad(where: str, reason: str) -> IntegrityError:
