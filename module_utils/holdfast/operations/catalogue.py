@@ -51,6 +51,7 @@ def time_of(entry: Entry) -> datetime:
     return time_of_id(entry.id)
 
 
+@explained("list")
 def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) -> dict[str, Any]:
     """List the backups of a cluster, newest first.
 
