@@ -136,6 +136,7 @@ def by_the_book(backups: list[Candidate], policy: RetentionPolicy, now: datetime
         else:
             trusted.append(backup)
     sound = [backup for backup in trusted if backup.state in SOUND]
+    sound.sort(key=lambda backup: backup.tiers != ("safety",))  # safety backups fill a floor, last of all
     proven = [backup for backup in sound if backup.state == "proven"]
     keep.update(backup.id for backup in sound[-policy.minimum :] + proven[-policy.minimum :])
     for backup in trusted:

@@ -153,7 +153,8 @@ def select(
 ) -> Entry:
     """The backup that a restore means.
 
-    :param wanted: an id, ``latest`` or ``latest_proven``.
+    :param wanted: an id, ``latest`` or ``latest_proven``. These two never mean a backup that a restore took of
+        what it replaced: that holds what was wrong.
     :param before: only those taken at or before this instant (with ``latest`` and ``latest_proven``).
     :param database: only those that hold this database.
     :raises NotFoundError: there is none.
@@ -170,7 +171,7 @@ def select(
         return named
     usable = [
         entry for entry in entries
-        if entry.sound and entry.manifest and (before is None or entry.manifest.time <= before)
+        if entry.sound and entry.manifest and not entry.of_something_wrong and (before is None or entry.manifest.time <= before)
         and (database is None or entry.manifest.database(database))
     ]  # fmt: skip
     what = f" that holds database {database!r}" if database else ""

@@ -182,6 +182,19 @@ def _plan(
         checks += check_empty(connected.server)
     else:
         checks += check_target(connected.server, targets[0].name, targets[0].exists, request.mode == "in_place")
+    newer = [
+        one
+        for one in repository.entries()
+        if one.sound and not one.of_something_wrong and time_of(one) > time_of(entry)
+    ]
+    if newer and request.backup == "latest_proven" and request.before is None:
+        checks.append(
+            Check(
+                "choice",
+                "warning",
+                f"{len(newer)} newer backups are not proven; the newest is {newer[-1].id}: choose 'latest' to use it",
+            )
+        )
     leftovers = sorted(name for name in present if "_restoring_" in name)
     if leftovers:
         checks.append(

@@ -126,6 +126,7 @@ _NEXT_STEPS = (
     ("passfile", "The passfile must be readable by this account only (chmod 600)."),
     ("Peer authentication failed", "Run as the database's system account (become_user: postgres), or set access.user and a passfile."),
     ("no pg_hba.conf entry", "Allow this account and address in the server's pg_hba.conf."),
+    ("not currently accepting connections", "Allow connections to it (ALTER DATABASE … ALLOW_CONNECTIONS true), or leave it out."),
     ("does not exist", "Correct the name, or create it."),
     ("too many clients", "Raise max_connections, or end idle sessions; the backup needs jobs + 2 connections."),
 )  # fmt: skip

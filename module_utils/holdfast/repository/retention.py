@@ -198,7 +198,11 @@ def _deliberate(backup: Candidate) -> _Hold | None:
 
 def _floors(entries: Sequence[_Entry], minimum: int) -> dict[str, _Hold]:
     """What stays whatever its age: by states and order of time alone."""
-    sound = [entry for entry in entries if entry.backup.state in SOUND_STATES]
+    # A safety backup holds what a restore found wrong: it fills a floor only where better ones are too few.
+    sound = sorted(
+        (entry for entry in entries if entry.backup.state in SOUND_STATES),
+        key=lambda entry: entry.backup.tiers != ("safety",),
+    )
     proven = [entry for entry in sound if entry.backup.state == "proven"]
     # When nothing is proven, the sound ones are the floor; each line overrides the ones above it.
     floors = {entry.id: _Hold("floor", f"floor: among the newest {minimum} sound") for entry in sound[-minimum:]}
@@ -206,8 +210,9 @@ def _floors(entries: Sequence[_Entry], minimum: int) -> dict[str, _Hold]:
         floors[entry.id] = _Hold("floor", f"floor: among the newest {minimum} proven")
     for entry in proven[-1:]:
         floors[entry.id] = _Hold("newest-proven", "newest proven: the last that is known to restore")
+    newest = max((entry.time for entry in sound), default=None)
     for entry in entries:
-        if entry.backup.state in BROKEN_STATES and not (sound and sound[-1].time > entry.time):
+        if entry.backup.state in BROKEN_STATES and not (newest and newest > entry.time):
             reason = f"{entry.backup.state}: kept until a newer backup is sound"
             floors[entry.id] = _Hold("unreplaced", reason)
     return floors

@@ -68,6 +68,11 @@ class Entry:
         return bool(self.marks.get("pin"))
 
     @property
+    def of_something_wrong(self) -> bool:
+        """Whether only a restore took it, of what it was about to replace."""
+        return self.manifest is not None and self.manifest.tiers == ("safety",)
+
+    @property
     def sound(self) -> bool:
         """Whether it can be restored from, as far as is known."""
         return self.state in ("complete", "proven")
