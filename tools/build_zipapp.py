@@ -34,9 +34,7 @@ def entry(name: str, moment: int) -> zipfile.ZipInfo:
 def build(target: Path, core: Path = CORE) -> None:
     """Write the program to `target`; a reader never sees half a file."""
     moment = max(int(os.environ.get("SOURCE_DATE_EPOCH", EARLIEST)), EARLIEST)
-    files = {
-        f"holdfast/{path.relative_to(core).as_posix()}": path.read_bytes() for path in core.rglob("*.py")
-    }
+    files = {f"holdfast/{path.relative_to(core).as_posix()}": path.read_bytes() for path in core.rglob("*.py")}
     files["__main__.py"] = ENTRY_POINT.encode()
 
     target.parent.mkdir(parents=True, exist_ok=True)

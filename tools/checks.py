@@ -33,10 +33,8 @@ class Part:
         """Run to the end, everything it says into its log, and onto the screen if `show`."""
         started = time.monotonic()
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-            assert process.stdout is not None
+            process = subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            assert process.stdout is not None  # it is a pipe
             while chunk := os.read(process.stdout.fileno(), 65536):
                 log.write(chunk)
                 if show:
@@ -55,9 +53,7 @@ class Part:
 def main(arguments: list[str]) -> int:
     """Run all parts and return 0 if all of them passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    others = [
-        Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")
-    ]
+    others = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
     tests = Part("tests", [sys.executable, "-m", "pytest", *arguments])
 
     def run_others() -> None:

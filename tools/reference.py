@@ -2,7 +2,8 @@
 
     python tools/reference.py
 
-Nothing below docs/reference is written by hand; a contract test compares it with what this would write.
+A page that begins with GENERATED is this program's, and a contract test compares it with what this would
+write. Other pages below docs/reference are somebody's own: they are listed in the index and left alone.
 """
 
 from __future__ import annotations
@@ -188,6 +189,11 @@ def roles() -> dict[str, dict[str, Any]]:
     return ansible_doc("role", specified)
 
 
+def is_generated(path: Path) -> bool:
+    """Whether a page is this program's to write and to remove."""
+    return path.read_text().startswith(GENERATED)
+
+
 def pages() -> dict[str, str]:
     """Return every page of the reference: file name → text."""
     index = [GENERATED, "# Reference", "", f"- [{PROGRAM}]({PROGRAM}.md): the program on the host"]
@@ -199,6 +205,10 @@ def pages() -> dict[str, str]:
         written[f"role-{name}.md"] = role_page(name, documented)
         summary = documented["entry_points"]["main"]["short_description"]
         index.append(f"- [role {name}](role-{name}.md): {prose(summary)}")
+    for path in sorted(TARGET.glob("*.md")):
+        if not is_generated(path):
+            title = path.read_text().partition("\n")[0].removeprefix("# ")
+            index.append(f"- [{title}]({path.name})")
     written["README.md"] = "\n".join(index) + "\n"
     return written
 
@@ -208,7 +218,7 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     wanted = pages()
     for path in TARGET.glob("*.md"):
-        if path.name not in wanted:
+        if path.name not in wanted and is_generated(path):
             path.unlink()
     for name, text in wanted.items():
         (TARGET / name).write_text(text)

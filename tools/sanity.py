@@ -103,9 +103,7 @@ def prepare_home(pip_version: str) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     (cache / f"get_pip_{pip_version.replace('.', '_')}.py").write_text(GET_PIP)
 
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
-    )
+    listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True)
     settings = configparser.RawConfigParser()
     settings["global"] = {"quiet": "1"}
     for line in listed.stdout.splitlines():
@@ -152,12 +150,7 @@ def installed_pythons(versions: list[str]) -> dict[str, str]:
         path = shutil.which(f"python{version}")
         if path is None or version == current or tuple(map(int, version.split("."))) < OLDEST_PYTHON:
             continue
-        if (
-            subprocess.run(
-                [path, "-c", "import ensurepip, venv"], capture_output=True, check=False
-            ).returncode
-            == 0
-        ):
+        if subprocess.run([path, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode == 0:
             found[version] = path
     return found
 

@@ -41,9 +41,7 @@ def lines_of_code(source: str) -> int:
     below = max(
         node.end_lineno or 0
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in DOCUMENTS
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id in DOCUMENTS
     )
     texts: set[int] = set()
     for node in ast.walk(tree):
@@ -78,9 +76,7 @@ def undocumented(results: Mapping[str, Mapping[str, Any]], where: str = "") -> l
 
 @every_module
 def test_documented_options_are_the_arguments(name: str) -> None:
-    assert facts(documentation()[name]["doc"]["options"], "suboptions") == facts(
-        argument_spec(name), "options"
-    )
+    assert facts(documentation()[name]["doc"]["options"], "suboptions") == facts(argument_spec(name), "options")
 
 
 @every_module

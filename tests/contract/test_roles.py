@@ -24,27 +24,19 @@ def entry_points(role: Path) -> dict[str, dict[str, Any]]:
 
 def options(role: Path) -> dict[str, dict[str, Any]]:
     """Join the options of all entry points: they share one file of defaults."""
-    return {
-        name: option
-        for spec in entry_points(role).values()
-        for name, option in spec.get("options", {}).items()
-    }
+    return {name: option for spec in entry_points(role).values() for name, option in spec.get("options", {}).items()}
 
 
 @every_role
 def test_documented_defaults_are_the_defaults(role: Path) -> None:
     documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
-    defaults = {
-        name: value for name, value in read(role / "defaults" / "main.yml").items() if "__" not in name
-    }
+    defaults = {name: value for name, value in read(role / "defaults" / "main.yml").items() if "__" not in name}
     assert documented == defaults
 
 
 @every_role
 def test_every_option_has_a_type_and_a_description(role: Path) -> None:
-    assert [
-        name for name, option in options(role).items() if not {"type", "description"} <= set(option)
-    ] == []
+    assert [name for name, option in options(role).items() if not {"type", "description"} <= set(option)] == []
 
 
 @every_role

@@ -15,9 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def build(target: Path, root: Path = ROOT, **settings: object) -> bytes:
     """Build with the builder that lies below `root`, and return the bytes."""
-    subprocess.run(
-        [sys.executable, str(root / "tools" / "build_zipapp.py"), str(target)], check=True, **settings
-    )  # type: ignore[call-overload]
+    subprocess.run([sys.executable, str(root / "tools" / "build_zipapp.py"), str(target)], check=True, **settings)  # type: ignore[call-overload]
     return target.read_bytes()
 
 
@@ -62,9 +60,7 @@ def test_the_date_of_the_source_is_the_date_of_the_files(
 
 
 def test_it_runs_by_itself_in_an_empty_environment(program: Path) -> None:
-    asked = subprocess.run(
-        [sys.executable, str(program), "--help"], env={}, cwd="/", capture_output=True, text=True
-    )
+    asked = subprocess.run([sys.executable, str(program), "--help"], env={}, cwd="/", capture_output=True, text=True)
     assert asked.returncode == 0, asked.stderr
     assert "usage: holdfast" in asked.stdout
 
