@@ -16,12 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,21 +26,16 @@ if not __package__:  # run as a program: the checkout's own packages are found f
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import embedded_cluster as cluster
+from tools import embedded_process as process
 from tools.unprivileged import (
     WHEEL_FOLDERS,
-    Account,
     EmbeddedError,
-    environment,
     major_version,
     reachable_programs,
     server_version,
     unprivileged_account,
     wheel_bin_dir,
 )
-
-STATE_FILE = "server.json"
-START_SECONDS = 60
-STOP_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -89,20 +80,24 @@ def start(
     account = unprivileged_account()
     bin_dir = reachable_programs(bin_dir or wheel_bin_dir(version), account)
     found = server_version(bin_dir, account)
+    cluster.remove_homeless()
     home = cluster.server_home(directory, account)
     # Where it was before, as far as possible: configurations that name the place stay true.
     earlier = _read_state(directory)
+    data = home / "data"
     server = Server(
         bin_dir=str(bin_dir),
-        data_dir=str(home / "data"),
-        socket_dir=str(cluster.socket_directory(home, account, earlier.socket_dir if earlier else None)),
+        data_dir=str(data),
+        socket_dir=str(cluster.socket_path(home, earlier.socket_dir if earlier else None)),
         port=port or cluster.free_port(earlier.port if earlier else 0),
         version=found,
         user=cluster.SUPERUSER,
         log=str(directory / "server.log"),
     )
+    # Before anything is made elsewhere, so that nothing there is ever without an owner.
     _write_state(directory, server)
-    data = Path(server.data_dir)
+    cluster.make_home(home, directory)
+    cluster.make_socket_directory(Path(server.socket_dir), account)
     cluster.ensure_cluster(data, bin_dir, major_version(found), account, password_file)
     cluster.configure(
         data,
@@ -113,33 +108,20 @@ def start(
             **(settings or {}),
         },
     )
-    _launch(server, account)
+    process.launch(bin_dir, data, Path(server.log), account)
     return server, True
 
 
 def status(directory: Path) -> Server | None:
     """The running server of `directory`, or None."""
     server = _read_state(directory)
-    return server if server is not None and _postmaster_pid(server) is not None else None
+    return server if server is not None and process.postmaster_pid(Path(server.data_dir)) is not None else None
 
 
 def stop(directory: Path) -> bool:
     """Stops the server of `directory` in good order; returns whether there was one to stop."""
-    server = status(directory)
-    if server is None:
-        return False
-    pid = _postmaster_pid(server)
-    if pid is not None:
-        os.kill(pid, signal.SIGINT)  # PostgreSQL's "fast shutdown"
-    deadline = time.monotonic() + STOP_SECONDS
-    while _postmaster_pid(server) is not None:
-        if time.monotonic() > deadline:
-            raise EmbeddedError(f"Cannot stop process {pid}: still there after {STOP_SECONDS} s, see {server.log}.")
-        time.sleep(0.02)
-    child = _children.pop(server.data_dir, None)
-    if child is not None:
-        child.wait()
-    return True
+    server = _read_state(directory)
+    return server is not None and process.shut_down(Path(server.data_dir))
 
 
 def remove(directory: Path) -> bool:
@@ -154,12 +136,8 @@ def remove(directory: Path) -> bool:
     return True
 
 
-_children: dict[str, subprocess.Popen[bytes]] = {}
-"""Servers that this very process started, by data directory: `stop` collects their exit status."""
-
-
 def _state_path(directory: Path) -> Path:
-    return directory.absolute() / STATE_FILE
+    return directory.absolute() / cluster.STATE_FILE
 
 
 def _write_state(directory: Path, server: Server) -> None:
@@ -178,62 +156,11 @@ def _read_state(directory: Path) -> Server | None:
         raise EmbeddedError(f"Cannot read {_state_path(directory)}: {error}. Remove the directory.") from error
 
 
-def _postmaster_pid(server: Server) -> int | None:
-    """The process that serves the data directory, or None; a stale pid file is no process."""
-    lines = _pid_file(server)
-    if not lines or not lines[0].isdigit():
-        return None
-    try:
-        words = Path(f"/proc/{lines[0]}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return None
-    # The number may have gone to another program since: only ours names the data directory.
-    return int(lines[0]) if os.fsencode(server.data_dir) in words else None
-
-
-def _pid_file(server: Server) -> list[str]:
-    try:
-        return Path(server.data_dir, "postmaster.pid").read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
-
-
-def _launch(server: Server, account: Account | None) -> None:
-    """Starts the postmaster and waits until it accepts connections."""
-    # Left by a crash or a reboot: the server would believe it if its number is in use again.
-    Path(server.data_dir, "postmaster.pid").unlink(missing_ok=True)
-    log = Path(server.log)
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [str(Path(server.bin_dir) / "postgres"), "-D", server.data_dir],
-            cwd="/",
-            env=environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    _children[server.data_dir] = child
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        lines = _pid_file(server)
-        # Line 8 is the postmaster's state; the same test as pg_ctl's.
-        if len(lines) >= 8 and lines[0] == str(child.pid) and lines[7].strip() == "ready":
-            return
-        if child.poll() is not None or time.monotonic() > deadline:
-            child.kill()
-            child.wait()
-            _children.pop(server.data_dir)
-            tail = log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]
-            raise EmbeddedError(f"Cannot start PostgreSQL {server.version} in {server.data_dir}: {tail}")
-        time.sleep(0.02)
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in pairs)
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -248,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--bin-dir", type=Path, help="an installation's programs, not the wheel's")
             command.add_argument("--port", type=int, default=0, help="0 takes a free one")
             command.add_argument("--password-file", type=Path, help="listen on 127.0.0.1 with this password")
-            command.add_argument("--setting", action="append", default=[], metavar="NAME=VALUE")
+            command.add_argument("--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE")
     options = parser.parse_args(arguments)
     try:
         report = _perform(options)
@@ -267,7 +194,7 @@ def _perform(options: argparse.Namespace) -> dict[str, object]:
             version=options.version,
             port=options.port,
             password_file=options.password_file,
-            settings=_settings(options.setting),
+            settings=dict(options.setting),
         )
         if not started:
             print(f"Running already, in {options.dir}.", file=sys.stderr)

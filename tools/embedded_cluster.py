@@ -9,11 +9,16 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from tools.embedded_process import shut_down
 from tools.unprivileged import Account, EmbeddedError, run, shared_root
 
 SUPERUSER = "postgres"
+STATE_FILE = "server.json"
+OWNER_FILE = "directory"
+HOME_PREFIX = "server-"
 
 # sockaddr_un.sun_path of Linux has 108 bytes, the last one for the terminating zero.
 SOCKET_PATH_BYTES = 107
@@ -26,25 +31,43 @@ def server_home(directory: Path, account: Account | None) -> Path:
     if account is None or account.reaches(directory):
         return directory
     key = hashlib.sha256(os.fsencode(directory.resolve())).hexdigest()[:16]
-    home = shared_root() / f"server-{key}"
-    home.mkdir(exist_ok=True)
-    home.chmod(0o755)  # whatever the umask
-    return home
+    return shared_root() / f"{HOME_PREFIX}{key}"
 
 
-def socket_directory(home: Path, account: Account | None, earlier: str | None) -> Path:
-    """An empty directory for the socket, for the server's account alone and with a path that is short enough.
+def make_home(home: Path, directory: Path) -> None:
+    """Makes the home of a server, and notes in it whose it is."""
+    if home != directory:
+        home.mkdir(exist_ok=True)
+        home.chmod(0o755)  # whatever the umask
+        (home / OWNER_FILE).write_text(str(directory), encoding="utf-8")
 
-    `earlier` is the directory that the last start chose.
-    """
+
+def remove_homeless() -> None:
+    """Removes the servers in the shared root whose directory somebody deleted, running ones too."""
+    if os.geteuid() != 0:
+        return
+    for home in shared_root().glob(f"{HOME_PREFIX}*"):
+        owner = home / OWNER_FILE
+        with suppress(FileNotFoundError):  # another process removes it, too
+            if owner.exists() and not Path(owner.read_text(encoding="utf-8"), STATE_FILE).exists():
+                shut_down(home / "data")
+                shutil.rmtree(home)
+
+
+def socket_path(home: Path, earlier: str | None) -> Path:
+    """A directory for the socket, with a path that is short enough; `earlier` is what the last start chose."""
     path = home / "socket"
     longest = f"{path}/.s.PGSQL.65535.lock"
-    if not PLAIN_PATH.fullmatch(str(path)) or len(os.fsencode(longest)) > SOCKET_PATH_BYTES:
-        path = Path(earlier or tempfile.mkdtemp(prefix="holdfast-", dir="/tmp"))
+    if PLAIN_PATH.fullmatch(str(path)) and len(os.fsencode(longest)) <= SOCKET_PATH_BYTES:
+        return path
+    return Path(earlier or tempfile.mkdtemp(prefix="holdfast-", dir="/tmp"))
+
+
+def make_socket_directory(path: Path, account: Account | None) -> None:
+    """Makes the socket's directory anew, for the server's account alone."""
     # A socket that a crash left keeps the number of a process, which may be in use again by now.
     shutil.rmtree(path, ignore_errors=True)
     _make_directory(path, account)
-    return path
 
 
 def _make_directory(path: Path, account: Account | None) -> None:
