@@ -180,18 +180,14 @@ def inputs_hash(version: str) -> str:
 def image_label(image: str, label: str) -> str | None:
     """The value of a label of a local image, or None where there is no such image."""
     template = f'{{{{index .Config.Labels "{label}"}}}}'
-    asked = subprocess.run(
-        ["docker", "image", "inspect", "--format", template, image], capture_output=True, text=True
-    )
+    asked = subprocess.run(["docker", "image", "inspect", "--format", template, image], capture_output=True, text=True)
     return asked.stdout.strip() if asked.returncode == 0 else None
 
 
 def pull(image: str) -> bool:
     """Pull an image, giving up early where no registry shows a sign of life."""
     say(f"looking for {image} in a registry")
-    with subprocess.Popen(
-        ["docker", "pull", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as pulling:
+    with subprocess.Popen(["docker", "pull", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as pulling:
         assert pulling.stdout is not None
         answered, _, _ = select.select([pulling.stdout], [], [], PULL_FIRST_SIGN_SECONDS)
         try:
@@ -210,9 +206,8 @@ def machine_mirror() -> str:
     Raises:
         CannotHere: this is not Debian, or no source of its release was found.
     """
-    release = dict(
-        line.rstrip().replace('"', "").split("=", 1) for line in open("/etc/os-release") if "=" in line
-    )
+    told = Path("/etc/os-release").read_text().replace('"', "").splitlines()
+    release = dict(line.split("=", 1) for line in told if "=" in line)
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
     texts = [path.read_text() for path in sources if path.suffix in (".list", ".sources") and path.is_file()]
     if release.get("ID") == "debian":
