@@ -12,20 +12,20 @@ tool container writes into the bind-mounted repository itself.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import tempfile
+import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..errors import AccessError
-from ..system import Command, Finished, System
+from ..system import Command, System
+from . import engine
 from .access import ContainerAccess
+from .passfile import PassfileCopy, remove_dead_copies
 from .place import SESSION_OPTIONS, quote_conninfo
 
 LABEL = "io.holdfast.tools-of"
+_PASSFILE = "/run/holdfast/passfile"
 _SOCKET_DIRS = ("/var/run/postgresql", "/run/postgresql", "/tmp")
 
 
@@ -40,7 +40,7 @@ class ContainerPlace:
         self._owner = owner
         self._label = label
         self._facts = facts
-        self._passfile_copy: Optional[str] = None
+        self._passfile: Optional[PassfileCopy] = None
 
     @classmethod
     def find(cls, access: ContainerAccess, system: System, owner: tuple[int, int], label: str) -> ContainerPlace:
@@ -48,16 +48,7 @@ class ContainerPlace:
 
         :raises AccessError: no engine, no such container, more than one, or it does not run.
         """
-        name = access.container or _by_compose(access, system)
-        done = _engine(access, system, "container", "inspect", name)
-        if done.returncode != 0:
-            raise _cannot(access, done.last_error, f"See '{access.engine} ps --all' and correct access.container.")
-        facts = json.loads(done.stdout)[0]
-        if not facts.get("State", {}).get("Running"):
-            raise _cannot(
-                access, "it is not running", f"Start it ('{access.engine} start {name}') and look at its log."
-            )
-        return cls(access, system, owner, label, facts)
+        return cls(access, system, owner, label, engine.find(access, system))
 
     @property
     def container_id(self) -> str:
@@ -75,7 +66,7 @@ class ContainerPlace:
     def connect_params(self, database: str) -> dict[str, Any]:
         params: dict[str, Any] = {"dbname": database, "user": self.access.user, "port": self.access.port}
         if self.access.passfile:
-            params["passfile"] = self.access.passfile
+            params["passfile"] = self._own_passfile()
         return params | {"host": self._socket_directory() or self._address()}
 
     def tool_conninfo(self, database: str) -> str:
@@ -86,7 +77,7 @@ class ContainerPlace:
             "port": self.access.port,
         }
         if self.access.passfile:
-            params["passfile"] = "/run/holdfast/passfile"
+            params["passfile"] = _PASSFILE
         return quote_conninfo(params)
 
     def command(self, program: str, arguments: Sequence[str], paths: Sequence[Path], env: Mapping[str, str]) -> Command:
@@ -94,15 +85,19 @@ class ContainerPlace:
         argv = [
             self.access.engine, "run", "--rm", "--name", name, "--label", f"{LABEL}={self._label}",
             "--network", f"container:{self.container_id}", "--user", self._user(),
-            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--pull", "never", "--log-driver", "none",
+            "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+            # SELinux would otherwise keep the tool from the repository, or have it relabelled.
+            "--security-opt", "label=disable", "--pull", "never", "--log-driver", "none",
         ]  # fmt: skip
         for path in paths:
-            argv += ["--volume", f"{path}:{path}"]
+            argv += ["--mount", _bind(str(path), str(path))]
+        # The image declares its data directory a volume: without this, every tool would make an anonymous one.
+        if self.access.engine == "podman":
+            argv += ["--image-volume", "ignore"]
         for volume in self._facts.get("Config", {}).get("Volumes") or {}:
-            # The image declares its data directory a volume: without this, every tool would make an anonymous one.
             argv += ["--tmpfs", str(volume)]
         if self.access.passfile:
-            argv += ["--volume", f"{self._own_passfile()}:/run/holdfast/passfile:ro"]
+            argv += ["--mount", _bind(self._own_passfile(), _PASSFILE) + ",readonly"]
         for key, value in {"PGOPTIONS": SESSION_OPTIONS, "LC_ALL": "C", **env}.items():
             argv += ["--env", f"{key}={value}"]
         return Command([*argv, "--entrypoint", program, self.image, *arguments])
@@ -110,22 +105,23 @@ class ContainerPlace:
     def stop(self, command: Command) -> None:
         argv = list(command.argv)
         if "--name" in argv:
-            _engine(self.access, self._system, "rm", "--force", "--volumes", argv[argv.index("--name") + 1])
+            engine.ask(self.access, self._system, "rm", "--force", "--volumes", argv[argv.index("--name") + 1])
 
     def remove_leftovers(self) -> list[str]:
-        """Remove tool containers of dead processes. Call it only while holding the repository's writer lock."""
-        listed = _engine(
+        """Remove what tools of dead processes left. Call it only while holding the repository's writer lock."""
+        remove_dead_copies(self._label)
+        listed = engine.ask(
             self.access, self._system, "ps", "--all", "--quiet", "--filter", f"label={LABEL}={self._label}"
         )
         found = listed.stdout.split()
         if found:
-            _engine(self.access, self._system, "rm", "--force", "--volumes", *found)
+            engine.ask(self.access, self._system, "rm", "--force", "--volumes", *found)
         return found
 
     def close(self) -> None:
-        if self._passfile_copy:
-            shutil.rmtree(os.path.dirname(self._passfile_copy), ignore_errors=True)
-            self._passfile_copy = None
+        if self._passfile:
+            self._passfile.remove()
+            self._passfile = None
 
     def path_on_host(self, path: str) -> Optional[Path]:
         return self._inside(path)
@@ -147,24 +143,19 @@ class ContainerPlace:
         return f"{uid}:{gid}"
 
     def _own_passfile(self) -> str:
-        """A copy of the passfile that the tools' user may read: libpq ignores one with wider rights."""
         assert self.access.passfile
-        if os.geteuid() != 0 or self._owner[0] == 0:
-            return self.access.passfile
-        if not self._passfile_copy:
-            directory = tempfile.mkdtemp(prefix="holdfast-")
-            self._passfile_copy = os.path.join(directory, "passfile")
-            descriptor = os.open(self._passfile_copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with open(self.access.passfile, "rb") as source, os.fdopen(descriptor, "wb") as copy:
-                shutil.copyfileobj(source, copy)
-            for path in (directory, self._passfile_copy):
-                os.chown(path, *self._owner)
-        return self._passfile_copy
+        if self._passfile is None:
+            name = str(self._facts.get("Name", "")).lstrip("/")
+            hosts = {"localhost", "127.0.0.1", "::1", name, self.access.container, self.access.service}
+            self._passfile = PassfileCopy(
+                self.access.passfile, [host for host in hosts if host], self._owner, self._label
+            )
+        return self._passfile.path
 
     def _socket_directory(self) -> Optional[str]:
         for directory in _SOCKET_DIRS:
             found = self._inside(directory)
-            if found and os.path.exists(found / f".s.PGSQL.{self.access.port}"):
+            if found and _is_socket(found / f".s.PGSQL.{self.access.port}"):
                 return str(found)
         return None
 
@@ -174,7 +165,10 @@ class ContainerPlace:
         Links are followed by hand within the container's root: followed by the kernel, an absolute one
         (``/var/run`` → ``/run``) would lead into this host's own tree, to another server's socket.
         """
-        root = Path(f"/proc/{self._facts['State']['Pid']}/root")
+        process = Path(f"/proc/{self._facts['State']['Pid']}")
+        if not _is_of_container(process, self.container_id):
+            return None
+        root = process / "root"
         parts = [part for part in path.split("/") if part]
         resolved: list[str] = []
         for _hop in range(64):
@@ -195,7 +189,7 @@ class ContainerPlace:
                 return None
             resolved.append(part)
         found = root.joinpath(*resolved)
-        return found if os.access(found, os.R_OK | os.X_OK) else None
+        return found if not parts and os.access(found, os.R_OK | os.X_OK) else None
 
     def _address(self) -> str:
         if self._facts.get("HostConfig", {}).get("NetworkMode") == "host":
@@ -204,39 +198,36 @@ class ContainerPlace:
         for network in networks.values():
             if network.get("IPAddress"):
                 return str(network["IPAddress"])
-        raise _cannot(
+        raise engine.refusal(
             self.access,
             "neither its socket nor its address can be reached from this host",
             "Run as root (docker) or as the user that started it (rootless podman).",
         )
 
 
-def _by_compose(access: ContainerAccess, system: System) -> str:
-    filters = [
-        f"label=com.docker.compose.project={access.project}",
-        f"label=com.docker.compose.service={access.service}",
-    ]
-    arguments = [part for one in filters for part in ("--filter", one)]
-    done = _engine(access, system, "ps", "--quiet", "--no-trunc", *arguments)
-    found = done.stdout.split()
-    if done.returncode != 0 or len(found) != 1:
-        reason = (
-            done.last_error
-            if done.returncode != 0
-            else f"{len(found)} running containers are service {access.service} of project {access.project}"
-        )
-        raise _cannot(access, reason, f"See '{access.engine} ps' and correct access.project and access.service.")
-    return found[0]
+def _is_of_container(process: Path, container_id: str) -> bool:
+    """Whether a process of this host is of that container: an engine elsewhere counts other processes.
 
-
-def _engine(access: ContainerAccess, system: System, *arguments: str) -> Finished:
+    Both engines name its control group after the container, and mount files of the container's into it.
+    """
     try:
-        return system.run(Command([access.engine, *arguments]))
-    except FileNotFoundError:
-        raise _cannot(
-            access, f"there is no {access.engine} on this host", f"Install {access.engine}, or correct access.engine."
-        ) from None
+        return any(container_id in (process / name).read_text() for name in ("cgroup", "mountinfo"))
+    except OSError:
+        return False
 
 
-def _cannot(access: ContainerAccess, reason: str, next_step: str) -> AccessError:
-    return AccessError("reach", f"container {access.label}", reason, next_step, engine=access.engine)
+def _is_socket(path: Path) -> bool:
+    """Whether a path is itself a socket: a link could lead out of the container."""
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _bind(source: str, target: str) -> str:
+    """A bind mount for ``--mount``, which, unlike ``--volume``, takes any path and makes no missing directory.
+
+    ``type=bind,"source=/a,b","target=/a,b"``: fields of a CSV line, as both engines read it.
+    """
+    quoted = ('"' + field.replace('"', '""') + '"' for field in (f"source={source}", f"target={target}"))
+    return ",".join(["type=bind", *quoted])
