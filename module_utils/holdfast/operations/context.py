@@ -16,7 +16,7 @@ from typing import Any, Optional, TypeVar, cast
 
 from ..config import ClusterConfig
 from ..errors import AccessError, RepositoryError
-from ..postgres.place import open_place
+from ..postgres.locate import open_place
 from ..postgres.server import Server
 from ..postgres.tools import Tools
 from ..repository import durable

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
-from ..system import Command, System
-from .access import AccessConfig, ContainerAccess, HostAccess
+from ..system import Command
 
 #: Options of every connection that Holdfast opens, and of every tool it starts: a limit that an
 #: administrator set for applications must not end a backup half-way.
@@ -70,23 +69,6 @@ def quote_conninfo(params: Mapping[str, Any]) -> str:
             escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
             parts.append(f"{key}='{escaped}'")
     return " ".join(parts)
-
-
-def open_place(access: AccessConfig, system: System, owner: tuple[int, int], label: str) -> Place:
-    """Find the place of a configured access.
-
-    :param owner: user and group id that own the repository; tools in containers run as that user.
-    :param label: what tool containers are labelled with, so that those of a dead process can be found.
-    :raises AccessError: no engine, no such container, or it does not run.
-    """
-    if isinstance(access, ContainerAccess):
-        from .container import ContainerPlace
-
-        return ContainerPlace.find(access, system, owner, label)
-    from .host import HostPlace
-
-    assert isinstance(access, HostAccess)
-    return HostPlace(access)
 
 
 def free_bytes(path: Path) -> int:
