@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import ctypes
+import functools
 import os
 import secrets
 import signal
@@ -60,14 +61,18 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent() -> None:
+def _die_with_parent(parent: int) -> None:
     """Ask the kernel to end this child when its parent dies (Linux; elsewhere there is no such call).
 
     A backup killed by SIGKILL must not leave a pg_dump behind that goes on writing.
     Source: prctl(2). It follows the parent's thread, so children are started from the main thread.
+
+    :param parent: its process id. A parent that died before the kernel was asked is no longer this child's.
     """
     if hasattr(_LIBC, "prctl"):
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -95,7 +100,7 @@ class Running:
             env=child_environment(command.env),
             cwd="/",
             close_fds=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=functools.partial(_die_with_parent, os.getpid()),
         )
         self._readers = [
             threading.Thread(target=self._drain_stdout, daemon=True),

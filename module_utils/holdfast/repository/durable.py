@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,8 @@ from ..errors import RepositoryError
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 _CHUNK = 1 << 20
+_REMOVE_FOR = 5.0
+_REMOVE_AGAIN = 0.05
 
 
 def fsync_directory(path: Path) -> None:
@@ -108,12 +111,20 @@ def measure(path: Path) -> tuple[int, str]:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory and all below it; one that has gone meanwhile is no error."""
+    """Remove a directory and all below it; one that has gone meanwhile is no error.
+
+    A tool that is just ending may still write there, so what is not empty is tried again for a while.
+    """
+    until = time.monotonic() + _REMOVE_FOR
     while path.exists():
         try:
             shutil.rmtree(path)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or time.monotonic() > until:
+                raise
+            time.sleep(_REMOVE_AGAIN)
 
 
 def give_to(path: Path, owner: tuple[int, int]) -> None:

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional
 
-from ..errors import BusyError
+from ..errors import BusyError, NotFoundError
 from .durable import FILE_MODE, refuse
 
 WRITER = ".writer.lock"
@@ -82,11 +82,16 @@ class FileLock:
     def try_acquire(self) -> bool:
         """Take the lock if it is free.
 
+        :raises NotFoundError: it is a set's, to be read, and the set has been removed.
         :raises RepositoryError: the file cannot be opened.
         """
         flags = os.O_RDONLY if self.shared else os.O_RDWR | os.O_CREAT
         try:
             descriptor = os.open(self.path, flags | os.O_CLOEXEC, FILE_MODE)
+        except FileNotFoundError as error:
+            if self.shared:
+                raise _gone(self.path) from error
+            refuse(error, "lock", self.path)
         except OSError as error:
             refuse(error, "lock", self.path)
         try:
@@ -97,8 +102,12 @@ class FileLock:
         except OSError as error:
             os.close(descriptor)
             refuse(error, "lock", self.path)
+        if not _is_file_of(descriptor, self.path):
+            # Its holder removed it while this one waited: a lock on it would keep nobody out.
+            os.close(descriptor)
+            return False
         self._descriptor = descriptor
-        if not self.shared and self.path.name.startswith("."):
+        if not self.shared and _is_signed(self.path):
             self._sign(descriptor)
         return True
 
@@ -119,8 +128,28 @@ class FileLock:
             os.ftruncate(descriptor, 0)
 
 
+def _is_signed(path: Path) -> bool:
+    """Whether holders write into the file who they are: into the locks' own files, not into manifests."""
+    return path.name.startswith(".")
+
+
+def _is_file_of(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
+
+
+def _gone(path: Path) -> NotFoundError:
+    return NotFoundError(
+        "read", f"backup {path.parent.name}", "it was removed meanwhile", "See 'holdfast list' for what is there."
+    )
+
+
 def read_holder(path: Path) -> dict[str, Any]:
     """What the last holder wrote into a lock file; empty when nothing readable is there."""
+    if not _is_signed(path):
+        return {}
     try:
         holder = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

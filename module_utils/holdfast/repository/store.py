@@ -22,7 +22,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -39,6 +39,10 @@ _OWNER = ".owner.lock"
 _SCHEMA = 1
 #: Catalogue changes are short; who waits longer than this meets a process that hangs.
 _CATALOGUE_WAIT = 60.0
+#: A prune that looks for readers holds the set for a moment; one that removes it lets it vanish.
+_READING_WAIT = 10.0
+#: In doubt keep: what was known about a set cannot be read, and it may have been a pin.
+_UNREADABLE_MARKS = {"pin": {"note": "its state file cannot be read"}}
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,8 @@ class Repository:
             path.mkdir(mode=durable.DIRECTORY_MODE, parents=True, exist_ok=True)
             if (path / MARKER).exists():
                 raise RepositoryError("create", f"repository {path}", "there is one already", "Use it as it is.")
+            for left in path.glob(f".{MARKER}.*.tmp"):
+                left.unlink()  # by a run that was killed
             foreign = sorted(set(os.listdir(path)) - {"lost+found", "backups", "state"})
             if foreign:
                 raise RepositoryError(
@@ -182,7 +188,7 @@ class Repository:
     def entries(self) -> list[Entry]:
         """Every set of the catalogue, oldest first. Reads manifests only, not the data."""
         try:
-            names = sorted(entry.name for entry in os.scandir(self.backups) if is_id(entry.name))
+            names = sorted(entry.name for entry in os.scandir(self.backups) if _is_set(entry))
             marked = {entry.name[: -len(".json")] for entry in os.scandir(self.states) if entry.name.endswith(".json")}
         except OSError as error:
             durable.refuse(error, "list", self.path)
@@ -193,7 +199,8 @@ class Repository:
 
         :raises NotFoundError: there is none.
         """
-        if not is_id(backup_id) or not (self.backups / backup_id).is_dir():
+        path = self.backups / backup_id
+        if not is_id(backup_id) or path.is_symlink() or not path.is_dir():
             raise NotFoundError(
                 "find",
                 f"backup {backup_id}",
@@ -205,8 +212,7 @@ class Repository:
 
     def unrecognised(self) -> list[str]:
         """Names among the backups that are not ours; they are never touched."""
-        own = (PARTIAL, DELETING)
-        return sorted(name for name in os.listdir(self.backups) if not is_id(name) and not name.startswith(own))
+        return sorted(entry.name for entry in os.scandir(self.backups) if not _is_set(entry, ("", PARTIAL, DELETING)))
 
     def path_of(self, backup_id: str) -> Path:
         """The directory of a set."""
@@ -253,7 +259,7 @@ class Repository:
 
     def reading(self, backup_id: str, operation: str) -> FileLock:
         """A shared lock on a set: while it is held, prune leaves the set alone."""
-        return FileLock(self.path_of(backup_id) / NAME, operation, shared=True)
+        return FileLock(self.path_of(backup_id) / NAME, operation, shared=True, wait=_READING_WAIT)
 
     # --- writing -------------------------------------------------------------------------------------
 
@@ -276,7 +282,9 @@ class Repository:
             yield Partial(path, lock)
         finally:
             lock.release()
-            durable.remove_tree(path)
+            # On a disk that has become read-only it stays, for a prune: what failed before is the error to tell.
+            with suppress(OSError):
+                durable.remove_tree(path)
 
     def publish(self, partial: Partial, manifest: Manifest) -> None:
         """Turn a partial set into a backup: all durable, the manifest last, then one rename.
@@ -298,16 +306,13 @@ class Repository:
 
     def stale_partials(self) -> list[str]:
         """Directories below ``backups`` whose writer or remover is dead. Call it under the catalogue's lock."""
-        stale = []
-        for name in sorted(os.listdir(self.backups)):
-            if name.startswith(DELETING) or (name.startswith(PARTIAL) and self._owner_is_dead(self.backups / name)):
-                stale.append(name)
-        return stale
+        left = sorted(entry.name for entry in os.scandir(self.backups) if _is_set(entry, (PARTIAL, DELETING)))
+        return [name for name in left if name.startswith(DELETING) or self._owner_is_dead(self.backups / name)]
 
     def remove(self, backup_id: str) -> None:
         """Remove a set: renamed away first, so that a crash leaves no half set in the catalogue.
 
-        :raises BusyError: somebody reads it, or has pinned it meanwhile.
+        :raises BusyError: somebody reads it, or has pinned or removed it meanwhile.
         :raises RepositoryError: it cannot be removed.
         """
         path = self.path_of(backup_id)
@@ -315,6 +320,10 @@ class Repository:
         lock = FileLock(path / NAME, f"remove {backup_id}")
         try:
             with self.catalogue("remove a backup"):
+                if not path.exists():
+                    raise BusyError(
+                        "remove", f"backup {backup_id}", "it has gone meanwhile", "Plan again.", id=backup_id
+                    )
                 if self._entry(backup_id, True).pinned:
                     raise BusyError(
                         "remove", f"backup {backup_id}", "it has been pinned meanwhile", "Plan again.", id=backup_id
@@ -335,6 +344,8 @@ class Repository:
     def remove_stale(self, name: str) -> None:
         """Remove what :meth:`stale_partials` named."""
         try:
+            if name.startswith(DELETING):
+                (self.states / f"{name[len(DELETING) :]}.json").unlink(missing_ok=True)
             durable.remove_tree(self.backups / name)
         except OSError as error:
             durable.refuse(error, "prune", self.path)
@@ -378,13 +389,22 @@ class Repository:
     def _marks(self, backup_id: str) -> Mapping[str, Any]:
         try:
             marks = json.loads((self.states / f"{backup_id}.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            # In doubt the set is neither proven nor pinned; it is not thereby deleted sooner than unproven ones.
+        except FileNotFoundError:
             return {}
-        return marks if isinstance(marks, dict) else {}
+        except (OSError, ValueError):
+            return _UNREADABLE_MARKS
+        if not isinstance(marks, dict) or not all(isinstance(value, dict) for value in marks.values()):
+            return _UNREADABLE_MARKS
+        return marks
 
     def _owner_is_dead(self, path: Path) -> bool:
         lock = FileLock(path / _OWNER, "look for dead writers")
         dead = not (path / _OWNER).exists() or lock.try_acquire()
         lock.release()
         return dead
+
+
+def _is_set(entry: os.DirEntry[str], prefixes: tuple[str, ...] = ("",)) -> bool:
+    """Whether a directory entry is a set of ours, by its name behind one of the prefixes. Links never are."""
+    named = any(entry.name.startswith(prefix) and is_id(entry.name[len(prefix) :]) for prefix in prefixes)
+    return named and entry.is_dir(follow_symlinks=False)
