@@ -22,6 +22,7 @@ from .catalogue import time_of
 
 if TYPE_CHECKING:
     from ..postgres.server import Rows, Server
+    from ..postgres.tools import Tools
 
 #: A restored database may need a little more than the original had: indexes are built beside their data.
 _SPACE_FACTOR = 1.2
@@ -119,6 +120,21 @@ def check_server(server: Server, manifest: Manifest, databases: Sequence[str], w
         checks += _names(connection, entries, with_globals)
     needed = int(sum(entry.get("database_size") or 0 for entry in entries) * _SPACE_FACTOR)
     return [*checks, _space(server, needed)]
+
+
+def check_tools(tools: Tools, server: Server) -> Check:
+    """Whether the client programs are of the server's own version.
+
+    A newer pg_restore sets parameters that an older server does not know, and fails at the first.
+    """
+    if tools.major == server.facts.major:
+        return Check("tools", "ok", f"pg_restore is of PostgreSQL {tools.version}")
+    return Check(
+        "tools",
+        "error",
+        f"pg_restore is of PostgreSQL {tools.version}, newer than the server:"
+        f" set access.bin_dir to the programs of PostgreSQL {server.facts.major}",
+    )
 
 
 def check_target(server: Server, target: str, exists: bool, in_place: bool) -> list[Check]:

@@ -30,7 +30,7 @@ from . import load
 from .backup import BackupRequest, backup, override
 from .catalogue import select, summary, time_of
 from .context import Connected, connect, explained, open_repository
-from .preflight import Check, check_backup, check_empty, check_server, check_target, require_no_errors
+from .preflight import Check, check_backup, check_empty, check_server, check_target, check_tools, require_no_errors
 
 MODES = ("new", "in_place", "whole_cluster")
 
@@ -171,12 +171,15 @@ def _plan(
     present = {one["name"] for one in connected.server.databases()}
     tag = f"{system.now():%Y%m%dt%H%M%S}"
     targets = []
-    for name in names:
+    for number, name in enumerate(names, 1):
         final = request.into or name if request.mode == "new" else name
         aside = beside_name(final, f"before_{tag}") if request.mode != "new" and final in present else None
-        targets.append(Target(name, beside_name(final, f"restoring_{tag}"), final, final in present, aside))
+        # Long names are cut, and two of them may begin alike: the number keeps them apart.
+        beside = beside_name(final, f"restoring_{tag}" + (f"_{number}" if len(names) > 1 else ""))
+        targets.append(Target(name, beside, final, final in present, aside))
     whole = request.mode == "whole_cluster"
     checks = check_backup(repository, entry, names, system)
+    checks.append(check_tools(connected.tools, connected.server))
     checks += check_server(connected.server, entry.manifest, names, whole)
     if whole:
         checks += check_empty(connected.server)
