@@ -32,7 +32,12 @@ OLDEST_PYTHON = (3, 9)
 
 # ansible-test wants a certain pip in the environments that it builds, and downloads an installer for it.
 # Every Python with a venv module carries a pip that does.
-GET_PIP = "import ensurepip\n\nensurepip.bootstrap()\n"
+GET_PIP = """\
+import subprocess
+import sys
+
+subprocess.run([sys.executable, "-m", "ensurepip"], check=True, stdout=subprocess.DEVNULL)
+"""
 
 # What ansible-test finds and is right all the same: (path below module_utils/holdfast, test, why).
 IGNORED = [
