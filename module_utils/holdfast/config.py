@@ -28,6 +28,8 @@ DEFAULT_DIR = "/etc/holdfast"
 SCHEMA = 1
 FINGERPRINT_LEVELS = ("none", "counts", "digest")
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+#: PostgreSQL keeps lock_timeout as milliseconds in 31 bits.
+_LONGEST_LOCK_TIMEOUT = (2**31 - 1) // 1000
 _TOP = {"schema", "cluster", "repository", "access", "backup", "retention"}
 
 
@@ -62,12 +64,19 @@ class BackupOptions:
         unknown = sorted(set(raw) - known)
         if unknown:
             raise _bad(where, f"backup has unknown keys {unknown}", f"Known keys: {', '.join(sorted(known))}.")
+        _require_text(raw, where, "backup")
         values = {name: value for name, value in raw.items() if value is not None}
         for name in ("jobs", "lock_timeout"):
             if name in values and (
                 isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 1
             ):
                 raise _bad(where, f"backup.{name} is {values[name]!r}", "Give a whole number of at least 1.")
+        if values.get("lock_timeout", 1) > _LONGEST_LOCK_TIMEOUT:
+            raise _bad(
+                where,
+                f"backup.lock_timeout is {values['lock_timeout']!r}",
+                f"Give at most {_LONGEST_LOCK_TIMEOUT} seconds.",
+            )
         if values.get("fingerprint", "digest") not in FINGERPRINT_LEVELS:
             raise _bad(
                 where,
@@ -80,7 +89,7 @@ class BackupOptions:
             if name in values:
                 values[name] = _strings(values[name], where, f"backup.{name}")
         if "compression" in values:
-            values["compression"] = Compression.parse(values["compression"])
+            values["compression"] = _compression(values["compression"], where)
         return cls(**values)
 
 
@@ -107,11 +116,13 @@ class ClusterConfig:
         unknown = sorted(set(raw) - _TOP)
         if unknown:
             raise _bad(where, f"it has unknown keys {unknown}", f"Known keys: {', '.join(sorted(_TOP))}.")
-        if raw.get("schema") != SCHEMA:
+        if type(raw.get("schema")) is not int or raw["schema"] != SCHEMA:
             raise _bad(where, f"its schema is {raw.get('schema')!r}", f"This Holdfast reads schema {SCHEMA}.")
         for key in ("cluster", "repository", "access"):
             if key not in raw:
                 raise _bad(where, f"{key!r} is missing", "Compare it with docs/reference/configuration.md.")
+        for key in ("repository", "access"):
+            _require_text(raw[key], where, key)
         repository = raw["repository"]
         if not isinstance(repository, str) or not os.path.isabs(repository):
             raise _bad(where, f"repository is {repository!r}", "Give an absolute path.")
@@ -166,7 +177,7 @@ def load(cluster: Optional[str], config_dir: Optional[str] = None) -> ClusterCon
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise _bad(str(path), str(error), "Make it readable for this account.") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise _bad(
             str(path), f"it is not valid JSON ({error})", "Mend it, or render it again with the agent role."
         ) from error
@@ -182,7 +193,7 @@ def load(cluster: Optional[str], config_dir: Optional[str] = None) -> ClusterCon
 
 def names_in(directory: Path) -> list[str]:
     """The clusters that are configured below a directory, sorted."""
-    return sorted(path.stem for path in directory.glob("*.json"))
+    return sorted(path.stem for path in directory.glob("*.json") if _CLUSTER.fullmatch(path.stem))
 
 
 def _only_one(directory: Path) -> Path:
@@ -197,6 +208,31 @@ def _only_one(directory: Path) -> Path:
             else "Run the agent role for this host, or pass --config-dir.",
         )
     return directory / f"{names[0]}.json"
+
+
+def _require_text(value: Any, where: str, name: str) -> None:
+    """Refuse text that no file, program or server can be told: it would fail half-way, and less clearly.
+
+    :raises ConfigError: a NUL, or half of a surrogate pair, which JSON can write.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _require_text(inner, where, f"{name}.{key}")
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _require_text(inner, where, name)
+    elif isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value)):
+        raise _bad(where, f"{name} is {value!r}", "Give plain text: it has a character that cannot be used.")
+
+
+def _compression(value: Any, where: str) -> Compression:
+    known = "Give auto, none, gzip, zstd or lz4, with a level if you like: zstd:1."
+    if not isinstance(value, str) or not value.isascii():
+        raise _bad(where, f"backup.compression is {value!r}", known)
+    try:
+        return Compression.parse(value)
+    except ConfigError as error:
+        raise _bad(where, f"backup.compression is {value!r}", error.next_step) from error
 
 
 def _strings(value: Any, where: str, name: str) -> tuple[str, ...]:

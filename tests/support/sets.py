@@ -98,7 +98,8 @@ def add(where: Repository, files: Mapping[str, bytes] = FILES, **changes: Any) -
         told["id"] = told["id"].replace("daily", changes["tiers"][0])
     with where.partial(told["id"]) as partial:
         for name, content in files.items():
-            (partial.path / name).parent.mkdir(mode=durable.DIRECTORY_MODE, parents=True, exist_ok=True)
+            for directory in reversed((partial.path / name).relative_to(partial.path).parents[:-1]):
+                (partial.path / directory).mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
             durable.write_file(partial.path / name, content)
         lines = checksum_lines(durable.seal(partial.path, files, 1))
         durable.write_file(partial.path / CHECKSUMS, lines)
