@@ -5,6 +5,7 @@ The demo and the integration tests use it with the servers of the PyPI wheel
 
     python tools/embedded.py start --dir D --version 18
     python tools/embedded.py status --dir D
+    python tools/embedded.py psql --dir D -d postgres -c 'SELECT version()'
     python tools/embedded.py stop --dir D
     python tools/embedded.py remove --dir D
 
@@ -16,11 +17,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 if not __package__:  # run as a program: the checkout's own packages are found from its top
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -124,6 +127,15 @@ def stop(directory: Path) -> bool:
     return server is not None and process.shut_down(Path(server.data_dir))
 
 
+def psql(directory: Path, arguments: list[str]) -> NoReturn:
+    """Becomes the server's psql, which is told how to connect."""
+    server = status(directory)
+    if server is None:
+        raise EmbeddedError(f"Cannot connect: no server runs in {directory}. Start it.")
+    place = ["--host", server.socket_dir, "--port", str(server.port), "--username", server.user]
+    os.execv(f"{server.bin_dir}/psql", ["psql", "--no-psqlrc", *place, *arguments])
+
+
 def remove(directory: Path) -> bool:
     """Stops the server and deletes its directory; refuses one that `start` has not made."""
     server = _read_state(directory)
@@ -167,7 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; prints one JSON object."""
     parser = argparse.ArgumentParser(description="Run an embedded PostgreSQL server.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb in ("start", "stop", "status", "remove"):
+    for verb in ("start", "stop", "status", "remove", "psql"):
         command = verbs.add_parser(verb)
         command.add_argument("--dir", type=Path, required=True, help="the server's directory")
         if verb == "start":
@@ -176,8 +188,12 @@ def main(arguments: list[str] | None = None) -> int:
             command.add_argument("--port", type=int, default=0, help="0 takes a free one")
             command.add_argument("--password-file", type=Path, help="listen on 127.0.0.1 with this password")
             command.add_argument("--setting", action="append", default=[], type=_setting, metavar="NAME=VALUE")
-    options = parser.parse_args(arguments)
+    options, further = parser.parse_known_args(arguments)
+    if further and options.verb != "psql":
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     try:
+        if options.verb == "psql":
+            psql(options.dir, further)
         report = _perform(options)
     except (EmbeddedError, OSError) as error:
         print(error, file=sys.stderr)
