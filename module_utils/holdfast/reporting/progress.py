@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Optional, TextIO
 
-from .text import duration, size
+from .text import duration, size, visible
 
 _BAR = 24
 
@@ -47,11 +47,11 @@ class Lines(Progress):
 
     def say(self, text: str) -> None:
         self._rate.reset()
-        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}", file=self.stream, flush=True)
+        print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {visible(text)}", file=self.stream, flush=True)
 
     def at(self, what: str, done: int, total: int) -> None:
         print(
-            f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {what}: {self._rate.describe(done, total)}",
+            f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {visible(what)}: {self._rate.describe(done, total)}",
             file=self.stream,
             flush=True,
         )
@@ -70,11 +70,11 @@ class Bar(Progress):
     def say(self, text: str) -> None:
         self._wipe()
         self._rate.reset()
-        print(text, file=self.stream, flush=True)
+        print(visible(text), file=self.stream, flush=True)
 
     def at(self, what: str, done: int, total: int) -> None:
-        filled = int(_BAR * done / total) if total else 0
-        line = f"  {what} [{'#' * filled}{'.' * (_BAR - filled)}] {self._rate.describe(done, total)}"
+        filled = int(_BAR * _share(done, total))
+        line = f"  {visible(what)} [{'#' * filled}{'.' * (_BAR - filled)}] {self._rate.describe(done, total)}"
         self.stream.write("\r\x1b[K" + line[:158])
         self.stream.flush()
         self._drawn = True
@@ -101,12 +101,17 @@ class _Rate:
 
     def describe(self, done: int, total: int) -> str:
         passed = self._clock() - self._begun
-        share = f"{100 * done // total if total else 0}% of {size(total)}"
+        share = f"{int(100 * _share(done, total))}% of {size(total)}"
         if done <= 0 or passed < 1:
             return share
         rate = done / passed
         left = max(0, total - done) / rate
         return f"{share}, {size(int(rate))}/s, {duration(left)} left"
+
+
+def _share(done: int, total: int) -> float:
+    """From 0 to 1: the total is an estimate, and what is done may be more."""
+    return min(1.0, max(0.0, done / total)) if total > 0 else 0.0
 
 
 def for_stream(stream: TextIO) -> Progress:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .text import duration, size, table
+from .text import duration, joined, size, table, visible
 
 
 def initialised(result: dict[str, Any]) -> str:
@@ -42,11 +42,11 @@ def catalogue(result: dict[str, Any]) -> str:
             one["id"], ",".join(one["tiers"]), one.get("method", "-"), duration(one["age"]), size(one.get("size")),
             one.get("server_version", "-").split(" ")[0], state,
         ])  # fmt: skip
-    if not rows:
-        return f"no backups of cluster {result['cluster']} in {result['repository']}"
     text = table(["ID", "TIER", "METHOD", "AGE", "SIZE", "SERVER", "STATE"], rows)
+    if not rows:
+        text = f"no backups of cluster {result['cluster']} in {result['repository']}"
     if result["unrecognised"]:
-        text += f"\nnot ours, left alone: {', '.join(result['unrecognised'])}"
+        text += "\n" + visible(f"not ours, left alone: {', '.join(result['unrecognised'])}")
     return text
 
 
@@ -72,7 +72,7 @@ def one_backup(one: dict[str, Any]) -> str:
         lines += [f"  limitation: {text}" for text in one["limitations"]]
         lines += [f"  failed: database {failure['database']}: {failure['reason']}" for failure in one["failures"]]
     lines += [f"  problem: {text}" for text in one["problems"]]
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def prune(result: dict[str, Any]) -> str:
@@ -81,9 +81,7 @@ def prune(result: dict[str, Any]) -> str:
         return str(result["text"])
     lines = [f"removed {one}" for one in [*result["removed"], *result["stale_removed"]]]
     lines += [f"left {one['id']}: {one['reason']}" for one in result["left"]]
-    return "\n".join(
-        [*lines, f"kept {result['keep']}, removed {len(result['removed'])}, {size(result['freed'])} freed"]
-    )
+    return joined([*lines, f"kept {result['keep']}, removed {len(result['removed'])}, {size(result['freed'])} freed"])
 
 
 def restore(result: dict[str, Any]) -> str:
@@ -93,7 +91,7 @@ def restore(result: dict[str, Any]) -> str:
         lines = [f"plan of a restore from {planned['backup']} ({planned['mode'].replace('_', ' ')}):"]
         lines += [f"  {one['result']:7}  {one['check']}: {one['detail']}" for one in planned["checks"]]
         lines += [f"  {number}. {step}" for number, step in enumerate(planned["steps"], 1)]
-        return "\n".join(
+        return joined(
             [*lines, "it can be done" if planned["feasible"] else "it would be refused: see the errors above"]
         )
     lines = [
@@ -113,7 +111,7 @@ def restore(result: dict[str, Any]) -> str:
             )
     if result["safety_backup"]:
         lines.append(f"  safety backup of what was there: {result['safety_backup']}")
-    return "\n".join(lines)
+    return joined(lines)
 
 
 def pinned(result: dict[str, Any]) -> str:
@@ -127,4 +125,4 @@ def pinned(result: dict[str, Any]) -> str:
 def checked(result: dict[str, Any]) -> str:
     """The result of ``check``."""
     lines = [f"{one}: {'ok' if not problems else '; '.join(problems)}" for one, problems in result["checked"].items()]
-    return "\n".join(lines) or "no backups to check"
+    return joined(lines) or "no backups to check"

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Optional
 
 
@@ -44,10 +44,18 @@ def duration(seconds: float) -> str:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table with aligned columns; control characters in cells are shown, never sent to a terminal."""
-    clean = [[_visible(cell) for cell in row] for row in [head, *rows]]
+    clean = [[visible(cell) for cell in row] for row in [head, *rows]]
     widths = [max(len(row[column]) for row in clean) for column in range(len(head))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in clean)
 
 
-def _visible(cell: str) -> str:
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in cell)
+def joined(parts: Iterable[str]) -> str:
+    """One line for each of the parts, whatever characters are in them."""
+    return "\n".join(visible(part) for part in parts)
+
+
+def visible(text: str) -> str:
+    """Text with its control characters shown: a name or a note must not steer a terminal or forge a line."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
