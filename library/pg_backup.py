@@ -180,7 +180,7 @@ def main() -> None:
         if not module.check_mode:
             return backup(config, request, System(), Progress())
         chosen = plan(config, request, System())
-        return {"changed": chosen.backup, "reason": chosen.reason, "plan": chosen.as_dict()}
+        return {"changed": chosen.dumps is not None, "reason": chosen.reason, "plan": chosen.as_dict()}
 
     run(module, operation)
 

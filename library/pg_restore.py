@@ -153,7 +153,8 @@ rpo:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.holdfast.config import ClusterConfig
 from ansible.module_utils.holdfast.operations.catalogue import parse_instant
-from ansible.module_utils.holdfast.operations.restore import RestoreRequest, plan, restore
+from ansible.module_utils.holdfast.operations.restore import restore
+from ansible.module_utils.holdfast.operations.restore_plan import RestoreRequest, plan
 from ansible.module_utils.holdfast.reporting.progress import Progress
 from ansible.module_utils.holdfast.system import System
 from ansible.module_utils.holdfast_module import cluster_spec, run

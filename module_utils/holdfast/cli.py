@@ -19,7 +19,7 @@ from .config import ClusterConfig
 from .errors import HoldfastError
 from .operations import backup as backup_operation
 from .operations import catalogue as catalogue_operation
-from .operations import context
+from .operations import context, restore_plan
 from .operations import prune as prune_operation
 from .operations import restore as restore_operation
 from .reporting import progress as progress_reporting
@@ -201,7 +201,7 @@ def _prune(arguments: argparse.Namespace, loaded: ClusterConfig, system: System,
 
 
 def _restore(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:
-    request = restore_operation.RestoreRequest(
+    request = restore_plan.RestoreRequest(
         backup=arguments.id or ("latest" if arguments.latest else "latest_proven"),
         before=catalogue_operation.parse_instant(arguments.before) if arguments.before else None,
         mode="whole_cluster" if arguments.whole_cluster else "in_place" if arguments.in_place else "new",
@@ -210,7 +210,7 @@ def _restore(arguments: argparse.Namespace, loaded: ClusterConfig, system: Syste
         compare=not arguments.no_compare, analyze=not arguments.no_analyze,
     )  # fmt: skip
     if arguments.dry_run:
-        return {"changed": False, "plan": restore_operation.plan(loaded, request, system).as_dict()}
+        return {"changed": False, "plan": restore_plan.plan(loaded, request, system).as_dict()}
     if request.mode != "new" and request.confirm is None and sys.stdin.isatty() and sys.stderr.isatty():
         request = _ask(request, loaded, system)
     return restore_operation.restore(loaded, request, system, progress)
@@ -220,7 +220,7 @@ def _ask(request: Any, loaded: ClusterConfig, system: System) -> Any:
     """Print the plan to a person and ask for the target's name."""
     from dataclasses import replace
 
-    chosen = restore_operation.plan(loaded, request, system)
+    chosen = restore_plan.plan(loaded, request, system)
     print(show.restore({"changed": False, "plan": chosen.as_dict()}), file=sys.stderr)
     sys.stderr.write(f"\nTo go on, type the name of the target ({request.database or loaded.cluster}): ")
     sys.stderr.flush()

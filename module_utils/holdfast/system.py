@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Optional
+from typing import IO, Optional
 
 #: What a child process may inherit. Everything else of the caller's environment (PGHOST, PGOPTIONS,
 #: PYTHONPATH …) could send a tool to another server and is left behind.
@@ -103,26 +103,24 @@ class Running:
             preexec_fn=functools.partial(_die_with_parent, os.getpid()),
         )
         self._readers = [
-            threading.Thread(target=self._drain_stdout, daemon=True),
-            threading.Thread(target=self._drain_stderr, daemon=True),
+            threading.Thread(target=self._drain_stdout, args=[self._process.stdout], daemon=True),
+            threading.Thread(target=self._drain_stderr, args=[self._process.stderr], daemon=True),
         ]
         for reader in self._readers:
             reader.start()
 
-    def _drain_stdout(self) -> None:
-        assert self._process.stdout is not None
+    def _drain_stdout(self, stream: IO[bytes]) -> None:
         kept = 0
         while True:
-            chunk = os.read(self._process.stdout.fileno(), 65536)
+            chunk = os.read(stream.fileno(), 65536)
             if not chunk:
                 return
             if kept < self._limit:
                 self._out.append(chunk[: self._limit - kept])
                 kept += len(chunk)
 
-    def _drain_stderr(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
+    def _drain_stderr(self, stream: IO[bytes]) -> None:
+        for line in stream:
             self._err.append(line[:4000])
 
     def poll(self) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from holdfast.config import ClusterConfig
 from holdfast.errors import NotFoundError
 from holdfast.operations.catalogue import select
@@ -13,7 +14,7 @@ from holdfast.repository.manifest import Manifest
 from holdfast.repository.retention import Candidate, RetentionPolicy, plan
 from holdfast.repository.store import Entry
 
-NOW = datetime(2026, 11, 22, 3, 0, tzinfo=timezone.utc)
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 CONFIG = ClusterConfig.from_mapping(
     {"schema": 1, "cluster": "shop", "repository": "/nowhere", "access": {"kind": "host"}}, "of this test", Path("/x")
 )
@@ -22,7 +23,7 @@ CONFIG = ClusterConfig.from_mapping(
 def entry(name: str, days: int, tier: str, state: str = "complete") -> Entry:
     time = (NOW - timedelta(days=days)).isoformat()
     facts = {"id": name, "time": time, "tiers": [tier], "outcome": "complete", "databases": [{"name": "shop"}]}
-    marks = {"proof": {"verdict": "match"}} if state == "proven" else {}
+    marks = {"proof": {"databases": {"shop": {}}}} if state == "proven" else {}
     return Entry(name, Manifest(facts), None, marks)
 
 

@@ -178,7 +178,10 @@ def test_a_set_is_where_it_belongs_or_corrupt(repository: Repository, tmp_path: 
 
 def test_marks_come_and_go(repository: Repository) -> None:
     backup = sets.add(repository)
-    repository.mark(backup, "proof", {"verdict": "match"})
+    names = [one["name"] for one in repository.entry(backup).known.facts["databases"]]
+    repository.mark(backup, "proof", {"databases": {names[0]: {}}})
+    assert repository.entry(backup).state == ("proven" if len(names) == 1 else "complete")
+    repository.mark(backup, "proof", {"databases": {name: {} for name in names}})
     assert repository.entry(backup).state == "proven"
     repository.mark(backup, "pin", {"note": ""})
     assert repository.entry(backup).pinned

@@ -11,7 +11,7 @@ config → access → hold one exported snapshot → fingerprint and dump in tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Optional
@@ -19,6 +19,7 @@ from typing import Any, Optional
 from .. import __version__
 from ..config import BackupOptions, ClusterConfig
 from ..errors import BackupError, ConfigError, HoldfastError, NotFoundError, RepositoryError
+from ..postgres.properties import is_being_restored, is_kept_aside
 from ..postgres.tools import ChosenCompression
 from ..reporting.progress import Progress
 from ..repository import durable
@@ -55,28 +56,44 @@ class BackupRequest:
 
 
 @dataclass(frozen=True)
-class BackupPlan:
-    """What a run will do. ``backup`` is False when a young enough one exists (``existing``)."""
+class Dumps:
+    """What a backup will hold.
 
-    backup: bool
+    :param skipped: databases that are left out although nobody asked for that, and why.
+    :param size: of the databases on the server, in bytes.
+    """
+
+    databases: tuple[str, ...]
+    skipped: Mapping[str, str]
+    size: int
+    compression: ChosenCompression
+
+
+@dataclass(frozen=True)
+class BackupPlan:
+    """What a run will do: take ``dumps``, or nothing because ``existing`` is young enough."""
+
     reason: str
-    existing: Optional[Entry]
-    databases: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
-    size: int = 0
-    compression: Optional[ChosenCompression] = None
+    existing: Optional[Entry] = None
+    dumps: Optional[Dumps] = None
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON, for check mode and ``--dry-run``."""
-        chosen = self.compression
+        if self.dumps is None:
+            return {
+                "action": "none",
+                "reason": self.reason,
+                "existing": self.existing.id if self.existing else None,
+                "databases": [],
+            }
         return {
-            "action": "back up" if self.backup else "none",
+            "action": "back up",
             "reason": self.reason,
-            "existing": self.existing.id if self.existing else None,
-            "databases": list(self.databases),
-            "skipped_databases": list(self.skipped),
-            "database_bytes": self.size,
-            "compression": {"algorithm": str(chosen.compression), "reason": chosen.reason} if chosen else None,
+            "existing": None,
+            "databases": list(self.dumps.databases),
+            "skipped_databases": dict(self.dumps.skipped),
+            "database_bytes": self.dumps.size,
+            "compression": self.dumps.compression.as_dict(),
         }
 
 
@@ -98,38 +115,12 @@ def plan(config: ClusterConfig, request: BackupRequest, system: System) -> Backu
 
     :raises HoldfastError: it cannot be done.
     """
-    return _plan_and_connect(config, request, system, open_repository(config))[0]
-
-
-def _plan_and_connect(
-    config: ClusterConfig, request: BackupRequest, system: System, repository: Repository
-) -> tuple[BackupPlan, Optional[Connected]]:
-    """The plan, and the server that it needs; none where a young enough backup makes the server needless."""
-    _check(request)
-    young = _young_enough(repository.entries(), request, system.now())
-    if young:
-        return BackupPlan(False, f"{young.id} is younger than {request.if_older_than}", young), None
-    connected = connect(config, system, repository, "backup")
-    present = {entry["name"]: entry for entry in connected.server.databases()}
-    missing = [name for name in request.options.databases if name not in present]
-    if missing:
-        raise NotFoundError(
-            "back up",
-            f"database {missing[0]!r}",
-            f"cluster {config.cluster} has no such database",
-            f"It has: {', '.join(sorted(present))}. Templates are never backed up.",
-            missing=missing,
-            present=sorted(present),
-        )
-    wanted = request.options.databases or tuple(name for name, entry in present.items() if entry["allows_connections"])
-    chosen = BackupPlan(
-        True, "asked for" if request.if_older_than is None else "no sound backup of every tier is young enough", None,
-        databases=tuple(dict.fromkeys(wanted)),
-        skipped=tuple(name for name, entry in present.items() if not entry["allows_connections"] and name not in wanted),
-        size=sum(present[name]["size"] or 0 for name in wanted),
-        compression=connected.tools.choose_compression(request.options.compression),
-    )  # fmt: skip
-    return chosen, connected
+    repository = open_repository(config)
+    existing = _young_enough(repository.entries(), request, system.now())
+    if existing:
+        return BackupPlan(_enough(request, existing), existing)
+    dumps = _plan_dumps(config, request, connect(config, system, repository, "backup"))
+    return BackupPlan(_needed(request), dumps=dumps)
 
 
 @explained("back up")
@@ -142,32 +133,54 @@ def backup(config: ClusterConfig, request: BackupRequest, system: System, progre
     """
     repository = open_repository(config)
     with repository.writer("back up", request.wait):
-        # Planned under the lock: whoever waited for another backup may find that it was enough.
-        chosen, connected = _plan_and_connect(config, request, system, repository)
-        if chosen.existing or not connected:
-            assert chosen.existing is not None
-            return {"changed": False, "reason": chosen.reason, "backup": summary(chosen.existing, system.now())}
+        # Asked under the lock: whoever waited for another backup may find that it was enough.
+        existing = _young_enough(repository.entries(), request, system.now())
+        if existing:
+            return {"changed": False, "reason": _enough(request, existing), "backup": summary(existing, system.now())}
+        connected = connect(config, system, repository, "backup")
         connected.server.place.remove_leftovers()
+        dumps = _plan_dumps(config, request, connected)
         began = system.now()
         backup_id = new_id(began, request.tiers[0], system.token())
-        progress.say(f"backing up {len(chosen.databases)} databases of cluster {config.cluster} as {backup_id}")
+        progress.say(f"backing up {len(dumps.databases)} databases of cluster {config.cluster} as {backup_id}")
         with repository.partial(backup_id) as partial:
             try:
                 entry = _write(
-                    config, request, system, progress, repository, connected, chosen, partial, backup_id, began
+                    config, request, system, progress, repository, connected, dumps, partial, backup_id, began
                 )
             except OSError as error:
                 durable.refuse(error, "write", repository.path)
     if entry.state == "failed":
         raise _partly_failed(config, entry)
-    return {"changed": True, "reason": chosen.reason, "backup": summary(entry, system.now())}
+    return {"changed": True, "reason": _needed(request), "backup": summary(entry, system.now())}
+
+
+def _plan_dumps(config: ClusterConfig, request: BackupRequest, connected: Connected) -> Dumps:
+    present = {entry["name"]: entry for entry in connected.server.databases()}
+    missing = [name for name in request.options.databases if name not in present]
+    if missing:
+        raise NotFoundError(
+            "back up",
+            f"database {missing[0]!r}",
+            f"cluster {config.cluster} has no such database",
+            f"It has: {', '.join(sorted(present))}. Templates are never backed up.",
+            missing=missing,
+            present=sorted(present),
+        )
+    usual = (name for name, entry in present.items() if entry["allows_connections"] and not is_being_restored(name))
+    wanted = tuple(dict.fromkeys(request.options.databases or usual))
+    return Dumps(
+        databases=wanted,
+        skipped=_skipped(present, wanted),
+        size=sum(present[name]["size"] or 0 for name in wanted),
+        compression=connected.tools.choose_compression(request.options.compression),
+    )
 
 
 def _write(
     config: ClusterConfig, request: BackupRequest, system: System, progress: Progress, repository: Repository,
-    connected: Connected, chosen: BackupPlan, partial: Partial, backup_id: str, began: datetime,
+    connected: Connected, chosen: Dumps, partial: Partial, backup_id: str, began: datetime,
 ) -> Entry:  # fmt: skip
-    assert chosen.compression is not None
     place, options = connected.server.place, request.options
     (partial.path / "databases").mkdir(mode=durable.DIRECTORY_MODE)
     durable.give_to(partial.path, repository.owner)
@@ -207,7 +220,12 @@ def _write(
         )
     warnings += _comparisons(repository.entries(), dumps, began)
     limitations = [*facts.limitations, *(f"database {d.name}: {text}" for d in dumps for text in d.not_covered)]
-    limitations += [f"database {name} takes no connections and was skipped" for name in chosen.skipped]
+    limitations += [f"database {name} was skipped: {why}" for name, why in chosen.skipped.items()]
+    warnings += [
+        f"database {name} was replaced by a restore and is part of this backup: drop it when it is no longer needed"
+        for name in chosen.databases
+        if is_kept_aside(name)
+    ]
     server = connected.server.facts
     manifest = build({
         "id": backup_id, "cluster": config.cluster, "repository": repository.uuid, "holdfast": __version__,
@@ -220,7 +238,7 @@ def _write(
             "in_recovery": server.in_recovery, "access": place.describe(),
         },
         "tools": {"version": connected.tools.version},
-        "compression": {"algorithm": str(chosen.compression.compression), "reason": chosen.compression.reason},
+        "compression": chosen.compression.as_dict(),
         "jobs": options.jobs, "exclude_table_data": list(options.exclude_table_data),
         "databases": [dump.as_dict(files) for dump in dumps],
         "globals": {"path": "globals.sql", "role_passwords": facts.passwords},
@@ -245,6 +263,14 @@ def _fingerprint(connected: Connected, options: BackupOptions, dumps: Sequence[D
     }
 
 
+def _enough(request: BackupRequest, existing: Entry) -> str:
+    return f"{existing.id} is younger than {request.if_older_than}"
+
+
+def _needed(request: BackupRequest) -> str:
+    return "asked for" if request.if_older_than is None else "no sound backup of every tier is young enough"
+
+
 def _check(request: BackupRequest) -> None:
     unknown = [tier for tier in request.tiers if tier not in TIERS]
     if unknown or not request.tiers:
@@ -259,6 +285,7 @@ def _check(request: BackupRequest) -> None:
 
 def _young_enough(entries: Sequence[Entry], request: BackupRequest, now: datetime) -> Optional[Entry]:
     """A sound backup that makes a new one needless, or None. One from the future proves nothing."""
+    _check(request)
     if request.if_older_than is None:
         return None
     found: Optional[Entry] = None
@@ -275,6 +302,17 @@ def _young_enough(entries: Sequence[Entry], request: BackupRequest, now: datetim
         if found is None:
             return None
     return found
+
+
+def _skipped(present: Mapping[str, Mapping[str, Any]], wanted: Collection[str]) -> dict[str, str]:
+    """The databases that are left out although nobody asked for that, and why."""
+    reasons = {}
+    for name, entry in present.items():
+        if name not in wanted and not entry["allows_connections"]:
+            reasons[name] = "it takes no connections"
+        elif name not in wanted and is_being_restored(name):
+            reasons[name] = "a restore is loading it, or died while it did"
+    return reasons
 
 
 def _covers(scope: Any, wanted: Sequence[str]) -> bool:
@@ -303,10 +341,9 @@ def _comparisons(entries: Sequence[Entry], dumps: Sequence[DatabaseDump], now: d
 
 
 def _partly_failed(config: ClusterConfig, entry: Entry) -> BackupError:
-    assert entry.manifest is not None
-    failures = entry.manifest.facts["failures"]
+    failures = entry.known.facts["failures"]
     named = "; ".join(f"{failure['database']}: {failure['reason']}" for failure in failures)
-    good = ", ".join(database["name"] for database in entry.manifest.facts["databases"])
+    good = ", ".join(database["name"] for database in entry.known.facts["databases"])
     return BackupError(
         "back up",
         f"all of cluster {config.cluster}",

@@ -176,7 +176,7 @@ def select(
     ]  # fmt: skip
     what = f" that holds database {database!r}" if database else ""
     when = f" from before {format_time(before)}" if before else ""
-    proven = [entry for entry in usable if entry.state == "proven"]
+    proven = [entry for entry in usable if entry.state == "proven" or database in entry.proved]
     found = proven if wanted == "latest_proven" else usable
     if not found:
         kind = "proven backup" if wanted == "latest_proven" else "sound backup"

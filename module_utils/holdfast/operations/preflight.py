@@ -21,7 +21,8 @@ from ..system import System
 from .catalogue import time_of
 
 if TYPE_CHECKING:
-    from ..postgres.server import Rows, Server
+    from ..postgres.rows import Rows
+    from ..postgres.server import Server
     from ..postgres.tools import Tools
 
 #: A restored database may need a little more than the original had: indexes are built beside their data.
@@ -82,10 +83,9 @@ def check_backup(repository: Repository, entry: Entry, databases: Sequence[str],
             f"taken {duration(age)} ago: what was written since then is not in it",
         )
     )
-    if entry.manifest and entry.state != "proven":
-        checks.append(
-            Check("proof", "warning", "it has never been proved by a restore; this restore compares its fingerprint")
-        )
+    if entry.state != "proven" and not set(databases) <= entry.proved:
+        text = "it has never been proved by a restore; this restore compares its fingerprint"
+        checks.append(Check("proof", "warning", text))
     return checks
 
 

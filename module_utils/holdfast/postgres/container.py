@@ -66,7 +66,7 @@ class ContainerPlace:
     def connect_params(self, database: str) -> dict[str, Any]:
         params: dict[str, Any] = {"dbname": database, "user": self.access.user, "port": self.access.port}
         if self.access.passfile:
-            params["passfile"] = self._own_passfile()
+            params["passfile"] = self._own_passfile(self.access.passfile)
         return params | {"host": self._socket_directory() or self._address()}
 
     def tool_conninfo(self, database: str) -> str:
@@ -97,7 +97,7 @@ class ContainerPlace:
         for volume in self._facts.get("Config", {}).get("Volumes") or {}:
             argv += ["--tmpfs", str(volume)]
         if self.access.passfile:
-            argv += ["--mount", _bind(self._own_passfile(), _PASSFILE) + ",readonly"]
+            argv += ["--mount", _bind(self._own_passfile(self.access.passfile), _PASSFILE) + ",readonly"]
         for key, value in {"PGOPTIONS": SESSION_OPTIONS, "LC_ALL": "C", **env}.items():
             argv += ["--env", f"{key}={value}"]
         return Command([*argv, "--entrypoint", program, self.image, *arguments])
@@ -142,14 +142,11 @@ class ContainerPlace:
         uid, gid = self._owner if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         return f"{uid}:{gid}"
 
-    def _own_passfile(self) -> str:
-        assert self.access.passfile
+    def _own_passfile(self, passfile: str) -> str:
         if self._passfile is None:
             name = str(self._facts.get("Name", "")).lstrip("/")
             hosts = {"localhost", "127.0.0.1", "::1", name, self.access.container, self.access.service}
-            self._passfile = PassfileCopy(
-                self.access.passfile, [host for host in hosts if host], self._owner, self._label
-            )
+            self._passfile = PassfileCopy(passfile, [host for host in hosts if host], self._owner, self._label)
         return self._passfile.path
 
     def _socket_directory(self) -> Optional[str]:

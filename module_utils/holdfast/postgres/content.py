@@ -28,10 +28,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Optional
 
+from .rows import one_row
 from .snapshot import USER_RELATIONS
 
 if TYPE_CHECKING:
-    from .server import Rows
+    from .rows import Rows
 
 ALGORITHM = "sum(hashtextextended(row::text, 0..1))/1"
 _CANARY = "SELECT pg_catalog.hashtextextended('holdfast', 0)::text"
@@ -53,9 +54,7 @@ _TABLES = (
 
 def canary(connection: Rows) -> str:
     """The hash of a fixed text: equal canaries mean comparable digests."""
-    row = connection.execute(_CANARY).fetchone()
-    assert row is not None
-    return str(row[0])
+    return str(one_row(connection, _CANARY)[0])
 
 
 def list_tables(connection: Rows) -> list[tuple[int, str, str, int, Optional[str], Optional[str]]]:
@@ -88,15 +87,13 @@ def digest_tables(connection: Rows, level: str, told: Callable[[int], None]) -> 
 
 def _count_or_digest(connection: Rows, table: str, columns: Optional[str]) -> tuple[int, Optional[str]]:
     if columns is None:
-        row = connection.execute(f"SELECT count(*) FROM ONLY {table}".encode()).fetchone()
-        assert row is not None
-        return int(row[0]), None
+        return int(one_row(connection, f"SELECT count(*) FROM ONLY {table}")[0]), None
     # OFFSET 0 keeps the planner from copying the row's text into both hash calls and computing it twice.
-    row = connection.execute(
+    row = one_row(
+        connection,
         f"SELECT count(*), coalesce(sum(hashtextextended(r, 0)), 0)::text, coalesce(sum(hashtextextended(r, 1)), 0)::text"
-        f' FROM (SELECT ROW({columns})::text COLLATE "C" AS r FROM ONLY {table} OFFSET 0) AS rows'.encode()
-    ).fetchone()
-    assert row is not None
+        f' FROM (SELECT ROW({columns})::text COLLATE "C" AS r FROM ONLY {table} OFFSET 0) AS rows',
+    )
     return int(row[0]), f"{row[1]}:{row[2]}"
 
 
@@ -136,11 +133,10 @@ def digest_large_objects(connection: Rows, level: str) -> tuple[dict[str, Any], 
 
     :returns: the facts, and what could not be looked at (None: nothing).
     """
-    row = connection.execute(
-        "SELECT count(*), has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') FROM pg_largeobject_metadata"
-    ).fetchone()
-    assert row is not None
-    count, readable = row
+    count, readable = one_row(
+        connection,
+        "SELECT count(*), has_table_privilege('pg_catalog.pg_largeobject', 'SELECT') FROM pg_largeobject_metadata",
+    )
     facts: dict[str, Any] = {"count": count, "bytes": None, "digest": None}
     if level != "digest" or count == 0:
         return facts, None
@@ -149,13 +145,13 @@ def digest_large_objects(connection: Rows, level: str) -> tuple[dict[str, Any], 
             facts,
             f"the content of {count} large objects is not in the fingerprint: this account may not read pg_largeobject",
         )
-    row = connection.execute(
+    row = one_row(
+        connection,
         "SELECT coalesce(sum(hashtextextended(r, 0)) FILTER (WHERE d <> ''), 0)::text, coalesce(sum(hashtextextended(r, 1)) FILTER (WHERE d <> ''), 0)::text,"
         " (SELECT coalesce(sum(top), 0)::bigint FROM (SELECT max(pageno::bigint * 2048 + octet_length(data)) AS top FROM pg_largeobject GROUP BY loid) s)"
         ' FROM (SELECT d, ROW(loid, pageno, d)::text COLLATE "C" AS r FROM'
-        " (SELECT loid, pageno, rtrim(data, '\\x00'::bytea) AS d FROM pg_largeobject OFFSET 0) p OFFSET 0) q"
-    ).fetchone()
-    assert row is not None
+        " (SELECT loid, pageno, rtrim(data, '\\x00'::bytea) AS d FROM pg_largeobject OFFSET 0) p OFFSET 0) q",
+    )
     return {"count": count, "digest": f"{row[0]}:{row[1]}", "bytes": row[2]}, None
 
 

@@ -24,7 +24,8 @@ from .schema import digest_schema
 from .snapshot import USER_RELATIONS, Snapshot
 
 if TYPE_CHECKING:
-    from .server import Rows, Server
+    from .rows import Rows
+    from .server import Server
 
 SCHEMA = 1
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Optional, TypeVar
 from .content import list_tables
 
 if TYPE_CHECKING:
-    from .server import Rows, Server
+    from .rows import Rows
+    from .server import Server
 
 
 _Own = TypeVar("_Own", bound="Meter")

@@ -11,12 +11,14 @@ only for the name that the database had.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import PreflightError
+from .rows import one_row
 
 if TYPE_CHECKING:
-    from .server import Rows
+    from .rows import Rows
 
 #: Settings whose value is a list of quoted names already; quoted once more they would be one odd name.
 #: Source: pg_dump's variable_is_guc_list_quote (GUC_LIST_QUOTE).
@@ -42,13 +44,13 @@ def read_properties(connection: Rows) -> dict[str, Any]:
     locale = next((name for name in ("datlocale", "daticulocale") if name in columns), "NULL::text")
     version = "datcollversion" if "datcollversion" in columns else "NULL::text"
     actual = "pg_database_collation_actual_version(d.oid)" if "datcollversion" in columns else "NULL::text"
-    row = connection.execute(
+    row = one_row(
+        connection,
         "SELECT pg_encoding_to_char(encoding), datcollate, datctype, CASE " + provider + " WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'libc' END, "
         + locale + ", " + version + ", " + actual + ", pg_get_userbyid(datdba), datconnlimit, pg_database_size(oid),"
         " (SELECT spcname FROM pg_tablespace s WHERE s.oid = dattablespace), shobj_description(oid, 'pg_database'), datacl IS NULL"
-        " FROM pg_database d WHERE datname = current_database()"
-    ).fetchone()  # fmt: skip
-    assert row is not None
+        " FROM pg_database d WHERE datname = current_database()",
+    )  # fmt: skip
     keys = ("encoding", "collate", "ctype", "provider", "locale", "collation_version", "collation_version_actual",
             "owner", "connection_limit", "size", "tablespace", "comment", "default_grants")  # fmt: skip
     found = dict(zip(keys, row))
@@ -130,6 +132,16 @@ def beside_name(name: str, tag: str) -> str:
     """
     room = 63 - len(tag) - 1
     return name.encode()[:room].decode("utf-8", "ignore") + "_" + tag
+
+
+def is_being_restored(name: str) -> bool:
+    """Whether a database is what a restore is loading, or what one that died has left."""
+    return re.search(r"_restoring_\d{8}t\d{6}(_\d+)?$", name) is not None
+
+
+def is_kept_aside(name: str) -> bool:
+    """Whether a database is one that a restore has replaced."""
+    return re.search(r"_before_\d{8}t\d{6}$", name) is not None
 
 
 def _value(setting: str, value: str) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .schema_queries import QUERIES
 
 if TYPE_CHECKING:
-    from .server import Rows
+    from .rows import Rows
 
 #: Kinds whose definition holds an expression that the server prints from its parse tree.
 _DEPARSED = frozenset({"relation", "column", "constraint", "index", "trigger", "rule", "policy", "statistics", "type"})

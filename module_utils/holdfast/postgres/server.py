@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import AccessError
 from .place import SESSION_OPTIONS, Place
+from .rows import one_row
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
-    Rows = Connection[tuple[Any, ...]]
+    from .rows import Rows
 
 #: The oldest server that is supported: the oldest that pg_stat_progress_copy (progress) exists in.
 OLDEST = 140000
@@ -92,13 +91,13 @@ class Server:
 
     def _ask_facts(self) -> ServerFacts:
         with self.connect() as connection:
-            row = connection.execute(
+            row = one_row(
+                connection,
                 "SELECT current_setting('server_version'), current_setting('server_version_num')::int,"
                 " (SELECT system_identifier::text FROM pg_control_system()), current_user,"
                 " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_is_in_recovery(),"
-                " CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END"
-            ).fetchone()
-        assert row is not None
+                " CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END",
+            )
         facts = ServerFacts(*row)
         if facts.version_num < OLDEST:
             raise AccessError(

@@ -15,10 +15,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import AccessError, BackupError
+from .rows import one_row
 from .server import Server
 
 if TYPE_CHECKING:
-    from .server import Rows
+    from .rows import Rows
 
 #: Relations that a dump reads, without those of extensions: their script makes them anew.
 USER_RELATIONS = """
@@ -90,11 +91,10 @@ class Snapshot:
         self.connection.execute(f"SET lock_timeout = '{int(lock_timeout)}s'".encode())
         for attempt in range(_ATTEMPTS):
             self.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            row = self.connection.execute("SELECT pg_export_snapshot(), clock_timestamp()").fetchone()
-            assert row is not None
+            exported, taken_at = one_row(self.connection, "SELECT pg_export_snapshot(), clock_timestamp()")
             try:
                 self._lock_tables()
-                return row
+                return exported, taken_at
             except psycopg.errors.UndefinedTable:
                 # Dropped between the snapshot and the lock: a new snapshot no longer has it.
                 self.connection.execute("ROLLBACK")
@@ -102,7 +102,7 @@ class Snapshot:
                     raise
             except psycopg.errors.LockNotAvailable as error:
                 raise self._locked(lock_timeout) from error
-        raise AssertionError("unreachable")
+        raise LookupError("no attempt to lock the tables was made")
 
     def _lock_tables(self) -> None:
         unreadable = self.unreadable_relations()

@@ -22,7 +22,8 @@ from ..errors import BusyError, RestoreError
 from .properties import beside_name
 
 if TYPE_CHECKING:
-    from .server import Rows, Server
+    from .rows import Rows
+    from .server import Server
 
 _LOCK_CLASS = 0x484F4C44  # "HOLD", so that the advisory locks do not meet those of applications
 _ATTEMPTS = 5
@@ -90,24 +91,18 @@ def swap(server: Server, renames: Sequence[Rename]) -> int:
     database = maintenance_for(server, names)
     ended = _Terminator(server, database, names)
     with server.connect(database) as connection, ended:
-        for attempt in range(_ATTEMPTS):
+        for attempts_left in reversed(range(_ATTEMPTS)):
             try:
-                with connection.transaction():
-                    for one in renames:
-                        if one.aside is not None:
-                            _rename(connection, one.target, one.aside)
-                        _rename(connection, one.source, one.target)
-                return ended.count
+                _rename_all(connection, renames)
+                break
             except psycopg.errors.ObjectInUse as error:
-                if attempt == _ATTEMPTS - 1:
-                    raise _cannot(
-                        renames, error, "End the sessions that it names (prepared transactions and replication too)."
-                    ) from error
+                if not attempts_left:
+                    step = "End the sessions that it names (prepared transactions and replication too)."
+                    raise _cannot(renames, error, step) from error
             except psycopg.Error as error:
-                raise _cannot(
-                    renames, error, "Restore as the owner of the databases with CREATEDB, or as a superuser."
-                ) from error
-    raise AssertionError("unreachable")
+                step = "Restore as the owner of the databases with CREATEDB, or as a superuser."
+                raise _cannot(renames, error, step) from error
+    return ended.count
 
 
 def drop(server: Server, name: str) -> None:
@@ -154,6 +149,14 @@ class _Terminator:
                 return
             self.count = len(seen)
             self._stop.wait(_TERMINATE_EVERY)
+
+
+def _rename_all(connection: Rows, renames: Sequence[Rename]) -> None:
+    with connection.transaction():
+        for one in renames:
+            if one.aside is not None:
+                _rename(connection, one.target, one.aside)
+            _rename(connection, one.source, one.target)
 
 
 def _rename(connection: Rows, source: str, target: str) -> None:

@@ -29,6 +29,10 @@ class ChosenCompression:
     compression: Compression
     reason: str
 
+    def as_dict(self) -> dict[str, str]:
+        """As JSON."""
+        return {"algorithm": str(self.compression), "reason": self.reason}
+
 
 class Tools:
     """The client programs of one place."""

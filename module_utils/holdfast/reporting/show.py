@@ -66,8 +66,8 @@ def one_backup(one: dict[str, Any]) -> str:
             )
         if one["note"]:
             lines.append(f"  note: {one['note']}")
-        if one["proof"]:
-            lines.append(f"  proved {one['proof']['time']} by {one['proof']['by']} in {duration(one['proof']['rto'])}")
+        for name, proof in (one["proof"] or {}).get("databases", {}).items():
+            lines.append(f"  database {name!r} proved {proof['time']} by {proof['by']} in {duration(proof['seconds'])}")
         lines += [f"  warning: {text}" for text in one["warnings"]]
         lines += [f"  limitation: {text}" for text in one["limitations"]]
         lines += [f"  failed: database {failure['database']}: {failure['reason']}" for failure in one["failures"]]

@@ -65,7 +65,25 @@ class Entry:
             return "corrupt"
         if self.manifest.outcome == "failed":
             return "failed"
-        return "proven" if self.marks.get("proof", {}).get("verdict") == "match" else "complete"
+        names = {one["name"] for one in self.manifest.facts["databases"]}
+        return "proven" if names and names <= self.proved else "complete"
+
+    @property
+    def proved(self) -> set[str]:
+        """The databases of it that have been restored with the fingerprint that they had."""
+        return set(self.marks.get("proof", {}).get("databases", {}))
+
+    @property
+    def known(self) -> Manifest:
+        """The manifest of a set that can be read.
+
+        :raises IntegrityError: this one's cannot.
+        """
+        if self.manifest is None:
+            raise IntegrityError(
+                "use", f"backup {self.id}", str(self.problem), "Use another backup (holdfast list).", id=self.id
+            )
+        return self.manifest
 
     @property
     def pinned(self) -> bool:
