@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -58,11 +59,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         progress.close()
         print("interrupted; nothing half-done is in the catalogue", file=sys.stderr)
         return INTERRUPTED
-    if arguments.json:
-        print(json.dumps(result, indent=1, sort_keys=True))
-    else:
-        print(arguments.show(result))
-    return int(result.get("exit_code", 0))
+    try:
+        print(json.dumps(result, indent=1, sort_keys=True) if arguments.json else arguments.show(result), flush=True)
+    except BrokenPipeError:
+        # Whoever reads has seen enough (head, less): that is no failure of what was done.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def parser() -> argparse.ArgumentParser:
