@@ -116,7 +116,7 @@ class ClusterConfig:
         unknown = sorted(set(raw) - _TOP)
         if unknown:
             raise _bad(where, f"it has unknown keys {unknown}", f"Known keys: {', '.join(sorted(_TOP))}.")
-        if type(raw.get("schema")) is not int or raw["schema"] != SCHEMA:
+        if isinstance(raw.get("schema"), bool) or raw.get("schema") != SCHEMA:
             raise _bad(where, f"its schema is {raw.get('schema')!r}", f"This Holdfast reads schema {SCHEMA}.")
         for key in ("cluster", "repository", "access"):
             if key not in raw:

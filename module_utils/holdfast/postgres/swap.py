@@ -90,7 +90,7 @@ def swap(server: Server, renames: Sequence[Rename]) -> int:
     names = [name for one in renames for name in (one.source, one.target)]
     database = maintenance_for(server, names)
     ended = _Terminator(server, database, names)
-    with server.connect(database) as connection, ended:
+    with ended, server.connect(database) as connection:
         for attempts_left in reversed(range(_ATTEMPTS)):
             try:
                 _rename_all(connection, renames)
