@@ -20,259 +20,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import hashlib
 import os
-import re
-import select
-import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-LABEL = "holdfast.lab=1"
-INPUTS_LABEL = "holdfast.lab.inputs"
-INPUTS_DIR = Path(__file__).resolve().parent / "lab"
-ENGINE_LOG = Path("/var/log/holdfast-lab-dockerd.log")
-ENGINE_READY_SECONDS = 60
-PULL_FIRST_SIGN_SECONDS = 6
-PULL_SECONDS = 900
+if not __package__:  # run as a program: the checkout's own packages are found from its top
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-#: The Debian release whose own packages carry a PostgreSQL major version.
-SUITE_OF_POSTGRES = {"15": "bookworm", "17": "trixie"}
-
-#: Which package brings a command, in the order to try: some releases ship Docker's client separately.
-PACKAGES_OF_COMMAND = {
-    "dockerd": ("docker.io",),
-    "docker": ("docker-cli", "docker.io"),
-    "iptables": ("iptables",),
-    "debootstrap": ("debootstrap",),
-}
-
-
-class LabError(Exception):
-    """Something the lab tried has failed."""
-
-    exit_code = 1
-
-
-class CannotHere(LabError):
-    """This machine lacks what the lab needs, and the lab may not or cannot bring it."""
-
-    exit_code = 3
-
-
-def say(message: str) -> None:
-    print(f"lab: {message}", file=sys.stderr, flush=True)
-
-
-def run(argv: Sequence[str], *, env: dict[str, str] | None = None) -> str:
-    """Run a command to its end and return its standard output; its tail explains a failure."""
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-        raise LabError(f"Cannot run {' '.join(argv)}: exit code {done.returncode}\n{tail}")
-    return done.stdout
+from tools.lab_engine import LABEL, LabError, engine_answers, ensure_engine, run, say
+from tools.lab_images import ensure_postgres
 
 
 @contextlib.contextmanager
 def only_one() -> Iterator[None]:
     """Let one lab command at a time change the machine; the others wait for it."""
     # One file a user: a file of another user in a sticky directory cannot be opened for writing.
-    with open(Path(tempfile.gettempdir()) / f"holdfast-lab-{os.getuid()}.lock", "w") as lock:
+    path = Path(tempfile.gettempdir()) / f"holdfast-lab-{os.getuid()}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-# --- the engine ---------------------------------------------------------------------------------
-
-
-def engine_answers() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    try:
-        asked = subprocess.run(["docker", "version"], capture_output=True, timeout=20)
-    except subprocess.TimeoutExpired:
-        return False
-    return asked.returncode == 0
-
-
-def ensure_commands(commands: Sequence[str]) -> None:
-    """Install what is missing from the distribution's packages.
-
-    Raises:
-        CannotHere: packages are missing and this is not root on a Debian-like system.
-    """
-    missing = [command for command in commands if shutil.which(command, path=search_path()) is None]
-    if not missing:
-        return
-    names = sorted({PACKAGES_OF_COMMAND[command][-1] for command in missing})
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise CannotHere(
-            f"Cannot set up the lab: missing {', '.join(missing)}. Install {', '.join(names)} as root "
-            "(or a Docker engine that this user may talk to) and run this again."
-        )
-    say(f"installing {', '.join(names)}")
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run(["apt-get", "update", "-q"], env=env)
-    for command in missing:
-        for package in PACKAGES_OF_COMMAND[command]:
-            if shutil.which(command, path=search_path()) is None:
-                with contextlib.suppress(LabError):
-                    run(["apt-get", "install", "-y", "-q", "--no-install-recommends", package], env=env)
-        if shutil.which(command, path=search_path()) is None:
-            raise CannotHere(f"Cannot set up the lab: no package brought {command}. Install it by hand.")
-
-
-def search_path() -> str:
-    """PATH with the directories of system programs, which a user's PATH may lack."""
-    return os.environ.get("PATH", os.defpath) + ":/usr/local/sbin:/usr/sbin:/sbin"
-
-
-def ensure_engine() -> None:
-    """Make sure that a Docker engine answers this user.
-
-    Raises:
-        CannotHere: none answers and this user may not install or start one.
-    """
-    if engine_answers():
-        return
-    if os.geteuid() != 0:
-        raise CannotHere(
-            "Cannot reach a Docker engine: none answers this user, and only root can start one. "
-            "Install docker.io and start it, or run this as root."
-        )
-    ensure_commands(["dockerd", "docker", "iptables"])
-    if Path("/run/systemd/system").is_dir():
-        say("starting docker.service")
-        run(["systemctl", "start", "docker"])
-    else:
-        say(f"starting dockerd, log in {ENGINE_LOG}")
-        with open(ENGINE_LOG, "ab") as log:
-            subprocess.Popen(
-                ["dockerd"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env={**os.environ, "PATH": search_path()},
-            )
-    deadline = time.monotonic() + ENGINE_READY_SECONDS
-    while not engine_answers():
-        if time.monotonic() > deadline:
-            raise LabError(f"Cannot start the Docker engine: no answer. See {ENGINE_LOG} or journalctl.")
-        time.sleep(0.5)
-
-
-# --- images -------------------------------------------------------------------------------------
-
-
-def inputs_hash(version: str) -> str:
-    """A hash of everything an image is made of, to know when to build it again."""
-    seen = hashlib.sha256(f"{version} {SUITE_OF_POSTGRES.get(version)}".encode())
-    for path in sorted((INPUTS_DIR / "postgres").iterdir()):
-        seen.update(path.name.encode() + b"\0" + path.read_bytes())
-    return seen.hexdigest()[:16]
-
-
-def image_label(image: str, label: str) -> str | None:
-    """The value of a label of a local image, or None where there is no such image."""
-    template = f'{{{{index .Config.Labels "{label}"}}}}'
-    asked = subprocess.run(["docker", "image", "inspect", "--format", template, image], capture_output=True, text=True)
-    return asked.stdout.strip() if asked.returncode == 0 else None
-
-
-def pull(image: str) -> bool:
-    """Pull an image, giving up early where no registry shows a sign of life."""
-    say(f"looking for {image} in a registry")
-    with subprocess.Popen(["docker", "pull", image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as pulling:
-        assert pulling.stdout is not None
-        answered, _, _ = select.select([pulling.stdout], [], [], PULL_FIRST_SIGN_SECONDS)
-        try:
-            if answered:
-                pulling.communicate(timeout=PULL_SECONDS)
-                return pulling.returncode == 0
-        except subprocess.TimeoutExpired:
-            pass
-        pulling.kill()
-    return False
-
-
-def machine_mirror() -> str:
-    """The Debian mirror that this machine installs its own packages from.
-
-    Raises:
-        CannotHere: this is not Debian, or no source of its release was found.
-    """
-    told = Path("/etc/os-release").read_text().replace('"', "").splitlines()
-    release = dict(line.split("=", 1) for line in told if "=" in line)
-    sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    texts = [path.read_text() for path in sources if path.suffix in (".list", ".sources") and path.is_file()]
-    if release.get("ID") == "debian":
-        suite = re.escape(release.get("VERSION_CODENAME", "stable"))
-        for text in texts:
-            one_line = re.search(rf"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+{suite}\s", text, re.M)
-            if one_line:
-                return one_line[1]
-            for stanza in re.split(r"\n\s*\n", text):
-                uri = re.search(r"^URIs:\s*(\S+)", stanza, re.M)
-                if uri and re.search(rf"^Suites:.*\b{suite}(\s|$)", stanza, re.M):
-                    return uri[1]
-    raise CannotHere(
-        "Cannot build a Debian image: no registry answers, and this machine's apt sources name no Debian "
-        "mirror. Name one with --mirror, or load the image by hand."
-    )
-
-
-def ensure_base(suite: str, mirror: str | None) -> str:
-    """Make sure that an image of a minimal Debian exists."""
-    image = f"holdfast-lab/debian:{suite}"
-    if image_label(image, "holdfast.lab") is not None:
-        return image
-    if os.geteuid() != 0:
-        raise CannotHere(f"Cannot build {image}: no registry answers, and debootstrap needs root.")
-    mirror = mirror or machine_mirror()
-    ensure_commands(["debootstrap"])
-    with tempfile.TemporaryDirectory(prefix="holdfast-lab-") as work:
-        root = Path(work) / "root"
-        say(f"building {image} with debootstrap")
-        run(["debootstrap", "--variant=minbase", suite, str(root), mirror])
-        for waste in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "var/log"):
-            shutil.rmtree(root / waste, ignore_errors=True)
-            (root / waste).mkdir(parents=True)
-        tree = Path(work) / "root.tar"
-        run(["tar", "--numeric-owner", "-C", str(root), "-cf", str(tree), "."])
-        run(["docker", "import", "--change", f"LABEL {LABEL}", str(tree), image])
-    return image
-
-
-def ensure_postgres(version: str, mirror: str | None, may_pull: bool) -> str:
-    """Make sure that an image of this PostgreSQL major version exists, and return its name."""
-    image, inputs = f"holdfast-lab/postgres:{version}", inputs_hash(version)
-    if image_label(image, INPUTS_LABEL) == inputs:
-        return image
-    labels = ["--label", LABEL, "--label", f"{INPUTS_LABEL}={inputs}"]
-    if may_pull and pull(f"postgres:{version}"):
-        with tempfile.TemporaryDirectory(prefix="holdfast-lab-") as work:
-            (Path(work) / "Dockerfile").write_text(f"FROM postgres:{version}\n")
-            run(["docker", "build", "-q", *labels, "-t", image, work])
-        return image
-    suite = SUITE_OF_POSTGRES.get(version)
-    if suite is None:
-        raise CannotHere(
-            f"Cannot build {image}: no registry answers, and Debian's packages carry only "
-            f"{', '.join(SUITE_OF_POSTGRES)}. Choose one of these or give the machine a registry."
-        )
-    base = ensure_base(suite, mirror)
-    say(f"building {image} from Debian's packages")
-    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"PG_MAJOR={version}"]
-    run(["docker", "build", "-q", *arguments, *labels, "-t", image, str(INPUTS_DIR / "postgres")])
-    return image
-
-
-# --- leaving ------------------------------------------------------------------------------------
 
 
 def down() -> None:
