@@ -108,6 +108,7 @@ class FileLock:
             return False
         self._descriptor = descriptor
         if not self.shared and _is_signed(self.path):
+            _give_to_owner_of_directory(descriptor, self.path)
             self._sign(descriptor)
         return True
 
@@ -131,6 +132,13 @@ class FileLock:
 def _is_signed(path: Path) -> bool:
     """Whether holders write into the file who they are: into the locks' own files, not into manifests."""
     return path.name.startswith(".")
+
+
+def _give_to_owner_of_directory(descriptor: int, path: Path) -> None:
+    """What root locked once, the repository's owner must be able to lock later."""
+    owner = path.parent.stat()
+    if os.geteuid() == 0 and os.fstat(descriptor).st_uid != owner.st_uid:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def _is_file_of(descriptor: int, path: Path) -> bool:
