@@ -1,0 +1,280 @@
+"""PostgreSQL servers in containers, as a stock image runs them: a named volume, and no published port."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.support.clusters import CHECKOUT, Cluster, create
+from tests.support.servers import Server
+
+IMAGE = "holdfast-lab/postgres:17"
+PASSWORD = "container's own"
+# `tools/lab.py down` removes whatever has it, should a test be killed.
+LAB = "holdfast.lab=1"
+TOOLS = "io.holdfast.tools-of"
+_CANNOT_HERE = 3
+_READY_SECONDS = 60
+_CAP_SYS_RESOURCE = 1 << 24
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A container engine that can run the image of the lab."""
+
+    name: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    def ask(self, *arguments: str, check: bool = True) -> str:
+        """The standard output of one command of the engine."""
+        done = subprocess.run(
+            [self.name, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **self.env},
+            stdin=subprocess.DEVNULL,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"{self.name} {' '.join(arguments)}: {done.stderr}")
+        return done.stdout
+
+    def everything(self) -> dict[str, set[str]]:
+        """The containers, volumes (anonymous ones too) and networks that this user has."""
+        return {
+            "containers": set(self.ask("ps", "--all", "--quiet", "--no-trunc").split()),
+            "volumes": set(self.ask("volume", "ls", "--quiet").split()),
+            "networks": set(self.ask("network", "ls", "--quiet").split()),
+        }
+
+    def more_than(self, before: Mapping[str, set[str]]) -> dict[str, set[str]]:
+        """What has come since `everything` was called and is still there; nothing is an empty mapping."""
+        more = {kind: found - before[kind] for kind, found in self.everything().items()}
+        return {kind: found for kind, found in more.items() if found}
+
+    def tools(self) -> list[str]:
+        """The names of the tool containers that are there now, running or not."""
+        listed = self.ask("ps", "--all", "--filter", f"label={TOOLS}", "--format", "{{.Names}}")
+        return listed.split()
+
+
+@dataclass(frozen=True)
+class ContainerServer(Server):
+    """A server that may want its password from the test too."""
+
+    def connect(self, dbname: str = "postgres", **parameters: Any) -> psycopg.Connection[Any]:
+        return super().connect(dbname, **{"password": self.password, **parameters})
+
+
+@dataclass(frozen=True)
+class Container:
+    """A server's container."""
+
+    engine: Engine
+    name: str
+
+    def facts(self) -> dict[str, Any]:
+        """What the engine says of it."""
+        inspected: list[dict[str, Any]] = json.loads(self.engine.ask("container", "inspect", self.name))
+        return inspected[0]
+
+    def identity(self) -> dict[str, Any]:
+        """What changes when somebody restarts it, replaces it or enters it."""
+        facts = self.facts()
+        return {
+            "id": facts["Id"],
+            "started": facts["State"]["StartedAt"],
+            "pid": facts["State"]["Pid"],
+            "restarts": facts["RestartCount"],
+            "entered": facts.get("ExecIDs") or [],
+        }
+
+    @property
+    def server(self) -> Server:
+        """The server, by its socket, without entering the container."""
+        sockets = Path(f"/proc/{self.facts()['State']['Pid']}/root/run/postgresql")
+        return ContainerServer(
+            directory=Path("/nonexistent"),
+            bin_dir=Path("/nonexistent"),
+            socket_dir=sockets,
+            port=5432,
+            version="17",
+            password=PASSWORD,
+        )
+
+    def cluster(self, directory: Path, name: str = "shop", **access: str) -> Cluster:
+        """A cluster that reaches this container by its name, or as `access` says."""
+        cluster = create(self.server, directory, name, initialised=False, backup={"jobs": 2})
+        where = access if "project" in access else {"container": self.name, **access}
+        config = {**cluster.config(), "access": {"kind": "container", "engine": self.engine.name, **where}}
+        cluster.config_file.write_text(json.dumps(config), encoding="utf-8")
+        return ContainerCluster(**{**cluster.__dict__, "engine": self.engine})
+
+
+@dataclass(frozen=True)
+class ContainerCluster(Cluster):
+    """A cluster whose programs are told where the engine is."""
+
+    engine: Engine = field(kw_only=True)
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        return super().environment({**self.engine.env, **(extra or {})})
+
+
+def docker() -> Engine:
+    """Docker, with the image; skips the test where there is none."""
+    lab = [sys.executable, str(CHECKOUT / "tools" / "lab.py"), "image", "postgres:17"]
+    done = subprocess.run(lab, capture_output=True, text=True, check=False)
+    if done.returncode == _CANNOT_HERE or (done.returncode != 0 and os.environ.get("CI") is None):
+        pytest.skip(f"no container can be run here: {done.stderr.strip().splitlines()[-1]}")
+    if os.geteuid() != 0:
+        pytest.skip("only root may look into the containers of docker")
+    assert done.returncode == 0, done.stderr
+    return Engine("docker", IMAGE)
+
+
+def podman(directory: Path) -> Engine:
+    """Podman (rootless, where the tests run as an ordinary user), with the image; skips where there is none."""
+    program = shutil.which("podman")
+    if program is None:
+        pytest.skip("podman is not installed")
+    env = {}
+    if os.geteuid() != 0:  # where rootless podman keeps what is the user's
+        env = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
+    elif not _may_raise_limits():
+        env["PATH"] = f"{_podman_with_lower_limits(directory, program)}:/usr/bin:/bin"
+    engine = Engine("podman", f"localhost/{IMAGE}", env)
+    if not engine.ask("images", "--quiet", engine.image):
+        saved = subprocess.Popen(["docker", "save", IMAGE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        loaded = subprocess.run(
+            [program, "load"], stdin=saved.stdout, env={**os.environ, **env}, capture_output=True, check=False
+        )
+        if saved.wait() != 0 or loaded.returncode != 0:
+            pytest.skip(f"podman has no {engine.image}, and docker has none to give")
+    return engine
+
+
+@contextmanager
+def running(engine: Engine, name: str, *options: str, arguments: tuple[str, ...] = ()) -> Iterator[Container]:
+    """Runs a new server in a container with a named volume; both are gone afterwards."""
+    volume = f"{name}-data"
+    container = Container(engine, name)
+    engine.ask("volume", "create", "--label", LAB, volume)
+    try:
+        engine.ask(
+            "run", "--detach", "--name", name, "--label", LAB, "--env", f"POSTGRES_PASSWORD={PASSWORD}",
+            "--volume", f"{volume}:/var/lib/postgresql/data", *options, engine.image,
+            *(arguments or ("postgres", "-c", "fsync=off")),
+        )  # fmt: skip
+        _wait_until_ready(container)
+        yield container
+    finally:
+        engine.ask("rm", "--force", "--volumes", name, check=False)
+        engine.ask("volume", "rm", "--force", volume, check=False)
+
+
+def _wait_until_ready(container: Container) -> None:
+    """Waits for the line that the server writes when it is up for good; before that it starts once in private."""
+    deadline = time.monotonic() + _READY_SECONDS
+    process = ["logs", container.name]
+    while True:
+        done = subprocess.run(
+            [container.engine.name, *process],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **container.engine.env},
+            check=False,
+        )
+        log = done.stdout + done.stderr
+        _, initialised, since = log.rpartition("init process complete")
+        if initialised and "ready to accept connections" in since:
+            return
+        assert time.monotonic() < deadline, log
+        time.sleep(0.1)
+
+
+def fill(server: Server, database: str, rows: int = 2000) -> None:
+    """Creates a database with a table, its rows, a sequence and a large object."""
+    server.create_database(database)
+    with server.connect(database) as connection:
+        connection.execute(
+            "CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, item text, raw bytea)"
+        )
+        connection.execute(
+            "INSERT INTO orders (item, raw) SELECT md5(i::text), decode(md5(i::text), 'hex')"
+            " FROM generate_series(1, %s) i", [rows],
+        )  # fmt: skip
+        connection.execute("SELECT lo_from_bytea(0, 'a large object')")
+
+
+def rows(server: Server, database: str) -> int:
+    """How many rows the table of `fill` has."""
+    return int(server.query("SELECT count(*) FROM orders", database)[0][0])
+
+
+@contextmanager
+def locked(server: Server, database: str, table: str = "orders") -> Iterator[None]:
+    """Holds a lock on a table that no other session gets past."""
+    with server.connect(database, options="-c lock_timeout=10s") as connection, connection.transaction():
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        yield
+
+
+@contextmanager
+def backup_that_hangs(cluster: Cluster, server: Server, database: str) -> Iterator[subprocess.Popen[str]]:
+    """A backup whose pg_dump has begun and waits; it goes on when the block ends, and has ended after that."""
+    # Only pg_dump looks into this table, so all that comes before a dump has been done.
+    with locked(server, database, "pg_catalog.pg_transform"):
+        process = subprocess.Popen(
+            cluster.command("backup", "--database", database),
+            env=cluster.environment(),
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            _wait_until_it_hangs(server, process)
+            yield process
+        except BaseException:
+            process.terminate()
+            raise
+    process.communicate(timeout=60)
+
+
+def _wait_until_it_hangs(server: Server, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 30
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock'"
+    while server.query(waiting)[0][0] == 0:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline, "no dump waits for the lock"
+        time.sleep(0.1)
+
+
+def _may_raise_limits() -> bool:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    capabilities = next(line for line in status.splitlines() if line.startswith("CapEff"))
+    return bool(int(capabilities.split()[1], 16) & _CAP_SYS_RESOURCE)
+
+
+def _podman_with_lower_limits(directory: Path, program: str) -> Path:
+    """A directory with a podman that asks for no more files and processes than this machine may have."""
+    directory.mkdir()
+    settings = directory / "containers.conf"
+    settings.write_text('[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=8192:8192"]\n')
+    wrapper = directory / "podman"
+    wrapper.write_text(f'#!/bin/sh\nCONTAINERS_CONF={settings} exec {program} "$@"\n')
+    wrapper.chmod(0o755)
+    return directory
