@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import quote
@@ -23,12 +23,18 @@ from ..postgres.meter import DumpMeter
 from ..postgres.options import Compression
 from ..postgres.snapshot import Snapshot
 from ..reporting.progress import Progress
+from ..repository import durable
 from ..system import Finished, Running, System
 from .context import Connected
 
 _TABLE_DATA = re.compile(r"^\d+; \d+ (\d+) TABLE DATA ", re.MULTILINE)
 _WARNING = re.compile(r"^\w+: warning: (.*)$", re.MULTILINE)
 _FULL = ("No space left on device", "Disk quota exceeded")
+#: What pg_dump says when a lock is not to be had: its own words, which its locale (C) does not translate.
+_CROWDED = re.compile(r"could not obtain lock on relation|Query was: LOCK TABLE")
+#: The snapshot holds every lock that pg_dump asks for. If it does not get one at once, somebody is queued in
+#: front who wants the table alone, and who in turn waits for the snapshot: waiting longer is of no use.
+_LOCK_WAIT = 1
 _POLL = 0.1
 
 
@@ -113,12 +119,40 @@ def dump_database(
 ) -> DatabaseDump:
     """Dump one database and take its fingerprint, both in one snapshot.
 
+    Somebody who wants a table alone (TRUNCATE, ALTER TABLE) queues behind the snapshot's locks, and pg_dump's
+    own connections would queue behind that: with the snapshot let go, they get their turn, and the dump is
+    begun anew over one connection, which asks for its locks once, at its beginning.
+
     :raises RepositoryError: the disk is full.
     :raises HoldfastError: anything else; ``details["database"]`` names it.
     """
+    progress.say(f"dumping database {database!r}")
+    until = system.now() + timedelta(seconds=options.lock_timeout)
+    said: list[str] = []
+    while True:
+        try:
+            dumped = _attempt(connected, system, progress, database, root, options, compression)
+            return replace(dumped, warnings=[*said, *dumped.warnings])
+        except _CrowdedError as error:
+            if system.now() > until:
+                step = "End the session that asks for a table alone again and again, then run the backup again."
+                raise BackupError(error.verb, error.obj, error.reason, step, **error.details) from error
+            said = [f"database {database}: somebody wanted a table alone, so it was dumped anew over one connection"]
+            progress.say(f"{error.reason}: beginning anew")
+            durable.remove_tree(root / directory_of(database))
+            options = replace(options, jobs=1)
+
+
+class _CrowdedError(BackupError):
+    """Somebody who wants a table alone is queued in front of pg_dump."""
+
+
+def _attempt(
+    connected: Connected, system: System, progress: Progress, database: str, root: Path, options: BackupOptions,
+    compression: Compression,
+) -> DatabaseDump:  # fmt: skip
     import psycopg
 
-    progress.say(f"dumping database {database!r}")
     path = directory_of(database)
     try:
         host_time = system.now()
@@ -129,7 +163,7 @@ def dump_database(
                 snapshot.id,
                 compression,
                 options.jobs,
-                options.lock_timeout,
+                min(_LOCK_WAIT, options.lock_timeout),
                 options.exclude_table_data,
             )
             running = system.start(command)
@@ -249,7 +283,7 @@ def _tool_failed(done: Finished, what: str, root: Path, database: Optional[str])
             database=database,
             stderr=done.stderr[-4000:],
         )
-    return BackupError(
+    return (_CrowdedError if database and _CROWDED.search(done.stderr) else BackupError)(
         "back up",
         what,
         done.last_error,

@@ -10,6 +10,7 @@ A meter never fails its operation: where the server does not answer, it repeats 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Optional, TypeVar
 
@@ -28,6 +29,8 @@ class Meter:
 
     def __init__(self, server: Server, database: str) -> None:
         self._connection: Rows = server.connect(database)
+        # Asking for a table's size takes a lock, which may be queued behind somebody who waits for the dump itself.
+        self._connection.execute("SET lock_timeout = '500ms'")
         self.total = 0
         self.done = 0
 
@@ -60,8 +63,12 @@ class DumpMeter(Meter):
     """
 
     def __init__(self, server: Server, database: str) -> None:
+        import psycopg
+
         super().__init__(server, database)
-        self._sizes = {oid: size for oid, _name, _persistence, size, _root, _columns in list_tables(self._connection)}
+        self._sizes: dict[int, int] = {}
+        with suppress(psycopg.errors.LockNotAvailable):
+            self._sizes = {table[0]: table[3] for table in list_tables(self._connection)}
         self._seen: set[int] = set()
         self.total = sum(self._sizes.values())
 
