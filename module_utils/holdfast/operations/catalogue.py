@@ -32,7 +32,8 @@ def summary(entry: Entry, now: datetime) -> dict[str, Any]:
             "age": _age(entry, now),
         }
     told = manifest.facts
-    seconds = (parse_time(told["finished"]) - parse_time(told["started"])).total_seconds()
+    # A clock that was set back meanwhile makes it no shorter than nothing.
+    seconds = max(0.0, (parse_time(told["finished"]) - parse_time(told["started"])).total_seconds())
     return {
         **facts,
         "tiers": list(told["tiers"]), "method": told["method"], "note": told.get("note", ""), "time": told["time"], "age": _age(entry, now),

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -117,8 +118,8 @@ class Repository:
         self.states = path / "state"
         self.uuid = str(marker["id"])
         self.cluster = str(marker["cluster"])
-        stat = os.stat(path)
-        self.owner = (stat.st_uid, stat.st_gid)
+        facts = os.stat(path)
+        self.owner = (facts.st_uid, facts.st_gid)
 
     @classmethod
     def create(cls, path: Path, cluster: str, created: str) -> Repository:
@@ -256,6 +257,9 @@ class Repository:
         problems = [f"{name} is missing" for name in sorted(set(expected) - present)]
         problems += [f"{name} does not belong to it" for name in sorted(present - set(expected))]
         for name in sorted(set(expected) & present):
+            if not stat.S_ISREG(os.lstat(root / name).st_mode):
+                problems.append(f"{name} is no regular file")
+                continue
             try:
                 _size, digest = durable.measure(root / name)
             except OSError as error:
