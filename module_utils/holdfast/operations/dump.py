@@ -133,18 +133,16 @@ def dump_database(
         try:
             dumped = _attempt(connected, system, progress, database, root, options, compression)
             return replace(dumped, warnings=[*said, *dumped.warnings])
-        except _CrowdedError as error:
+        except BackupError as error:
+            if not error.details.get("crowded"):
+                raise
             if system.now() > until:
-                step = "End the session that asks for a table alone again and again, then run the backup again."
-                raise BackupError(error.verb, error.obj, error.reason, step, **error.details) from error
+                error.next_step = "End the session that asks for a table alone again and again, then run this again."
+                raise
             said = [f"database {database}: somebody wanted a table alone, so it was dumped anew over one connection"]
             progress.say(f"{error.reason}: beginning anew")
             durable.remove_tree(root / directory_of(database))
             options = replace(options, jobs=1)
-
-
-class _CrowdedError(BackupError):
-    """Somebody who wants a table alone is queued in front of pg_dump."""
 
 
 def _attempt(
@@ -283,13 +281,14 @@ def _tool_failed(done: Finished, what: str, root: Path, database: Optional[str])
             database=database,
             stderr=done.stderr[-4000:],
         )
-    return (_CrowdedError if database and _CROWDED.search(done.stderr) else BackupError)(
+    return BackupError(
         "back up",
         what,
         done.last_error,
         "Mend what it says, then run the backup again.",
         database=database,
         exit_code=done.returncode,
+        crowded=database is not None and _CROWDED.search(done.stderr) is not None,
         stderr=done.stderr[-4000:],
     )
 
