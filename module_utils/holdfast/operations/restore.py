@@ -112,7 +112,8 @@ def _safety_backup(
 ) -> Optional[str]:
     if chosen.mode != "in_place" or not request.safety_backup or not chosen.targets[0].exists:
         return None
-    options = override(config.backup, databases=[chosen.targets[0].name])
+    # Whatever ordinary backups leave out: after this one, the rows may be nowhere else.
+    options = override(config.backup, databases=[chosen.targets[0].name], exclude_table_data=[])
     wanted = BackupRequest(("safety",), options=options, note=f"before the restore of {chosen.entry.id}")
     try:
         return str(backup(config, wanted, system, progress)["backup"]["id"])
