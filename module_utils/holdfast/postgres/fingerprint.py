@@ -41,6 +41,7 @@ def fingerprint_database(snapshot: Snapshot, level: str, told: Callable[[int], N
     connection = snapshot.connection
     facts: dict[str, Any] = {
         "level": level,
+        "major": connection.info.server_version // 10000,
         "properties": read_properties(connection),
         "extensions": _extensions(connection),
         "not_covered": _not_covered(connection),
