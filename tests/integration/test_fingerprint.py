@@ -125,10 +125,10 @@ DAMAGES = {
         'ALTER TABLE "Mixed Case"."Customer" OWNER TO postgres', 'relation "Mixed Case"."Customer" is defined otherwise'
     ),
     "a label of an enum added": Damage("ALTER TYPE types.mood ADD VALUE 'new'", "type types.mood is defined otherwise"),
-    "a large object dropped": Damage("SELECT lo_unlink(9000002)", "3 large objects, expected 4"),
     "a large object changed": Damage(
         "SELECT lo_put(9000003, 30000, 'x')", "4 large objects as expected, but other content"
     ),
+    "a large object dropped": Damage("SELECT lo_unlink(9000002)", "3 large objects, expected 4"),
     "a materialized view emptied": Damage(
         "REFRESH MATERIALIZED VIEW public.fresh WITH NO DATA", "materialized view public.fresh is not populated"
     ),
