@@ -20,6 +20,7 @@ from holdfast.repository.manifest import NAME
 from tests.support import sets
 from tests.support.clusters import Cluster, Run
 from tests.support.disks import fill, free, mounted
+from tests.support.processes import started
 from tests.support.servers import Server
 
 MIB = 1 << 20
@@ -117,6 +118,21 @@ def test_a_disk_that_was_full_only_while_the_globals_were_written(shop: Cluster,
     assert done.returncode in (4, 6), "roles and tablespaces are missing, and nobody is told"
     assert "globals" in done.stderr
     assert [path for path in shop.backups if path.name != "lost+found"] == []
+
+
+def test_a_file_that_may_not_grow_is_no_backup(
+    server18: Server, cluster: Callable[..., Cluster], new_database: Callable[..., str]
+) -> None:
+    """A limit on the size of files needs no right to mount anything: it works for everybody."""
+    database = new_database(server18)
+    server18.psql(TABLES, database)
+    limited = cluster(server18, backup={"databases": [database], "compression": "none"})
+    with started(limited, "backup", wrap=("prlimit", "--fsize=200000")) as process:
+        _stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode in (4, 6), stderr
+    assert "Traceback" not in stderr
+    assert limited.backups == []
+    limited.holdfast("backup", check=True)
 
 
 def test_a_full_disk_can_be_pruned(shop: Cluster) -> None:

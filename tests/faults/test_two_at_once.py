@@ -14,9 +14,11 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from holdfast.config import load
+from holdfast.operations.catalogue import check
 from holdfast.operations.context import open_repository
 from holdfast.operations.prune import plan, prune
-from holdfast.operations.restore import RestoreRequest, restore
+from holdfast.operations.restore import restore
+from holdfast.operations.restore_plan import RestoreRequest
 from holdfast.reporting.progress import Progress
 from holdfast.repository.store import PARTIAL, Repository
 from holdfast.system import System
@@ -217,6 +219,22 @@ def test_a_restore_keeps_its_set_from_being_pruned(shop: Cluster) -> None:
     assert len(seen) == 1
     assert backup not in seen[0]
     assert repository_of(shop).verify(repository_of(shop).entry(backup)) == []
+
+
+def test_a_check_goes_on_where_a_set_was_pruned_meanwhile(shop: Cluster) -> None:
+    repository = repository_of(shop)
+    old, new = sets.add(repository, when=sets.NOW.replace(year=2020)), sets.add(repository)
+    config = load("shop", str(shop.config_dir))
+
+    class Pruner(Progress):
+        """Prunes just before the set would be read."""
+
+        def say(self, text: str) -> None:
+            if text == f"checking {old}":
+                assert prune(config, sets.at(sets.NOW), Progress())["removed"] == [old]
+
+    assert check(config, sets.at(sets.NOW), Pruner())["checked"] == {new: []}
+    assert [path.name for path in repository.states.iterdir()] == [f"{new}.json"]
 
 
 def test_two_prunes_at_once_remove_everything_once(shop: Cluster) -> None:

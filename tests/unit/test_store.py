@@ -208,6 +208,12 @@ def test_a_state_file_that_cannot_be_read_keeps_its_set(repository: Repository, 
     repository.remove(backup)
 
 
+def test_a_set_that_has_gone_is_not_marked(repository: Repository) -> None:
+    with pytest.raises(NotFoundError):
+        repository.mark(GOOD, "pin", {"note": "too late"})
+    assert list(repository.states.iterdir()) == []
+
+
 def test_a_removed_set_leaves_nothing(repository: Repository) -> None:
     backup = sets.add(repository)
     repository.mark(backup, "check", {"result": "ok"})

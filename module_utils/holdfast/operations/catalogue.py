@@ -81,7 +81,7 @@ def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) ->
 def check(config: ClusterConfig, system: System, progress: Progress, ids: Sequence[str] = ()) -> dict[str, Any]:
     """Check every file of backups against its checksum, and keep the result as a mark.
 
-    :returns: ``checked`` by id: the problems found (empty: none).
+    :returns: ``checked`` by id: the problems found (empty: none). One that is pruned meanwhile is not in it.
     :raises NotFoundError: one of the ids does not exist.
     """
     repository = open_repository(config)
@@ -92,13 +92,17 @@ def check(config: ClusterConfig, system: System, progress: Progress, ids: Sequen
         if entry.manifest is None:
             checked[entry.id] = [str(entry.problem)]
             continue
-        with repository.reading(entry.id, "check"):
-            checked[entry.id] = problems = repository.verify(entry)
-        repository.mark(
-            entry.id,
-            "check",
-            {"result": "corrupt" if problems else "ok", "time": format_time(system.now()), "problems": problems[:50]},
-        )
+        try:
+            with repository.reading(entry.id, "check"):
+                problems = repository.verify(entry)
+                result = "corrupt" if problems else "ok"
+                found = {"result": result, "time": format_time(system.now()), "problems": problems[:50]}
+                repository.mark(entry.id, "check", found)
+        except NotFoundError:
+            if entry.id in ids:
+                raise
+            continue
+        checked[entry.id] = problems
     return {
         "cluster": config.cluster,
         "checked": checked,

@@ -128,11 +128,12 @@ def remove_tree(path: Path) -> None:
 
 
 def give_to(path: Path, owner: tuple[int, int]) -> None:
-    """Give a tree that root wrote to the owner of the repository; for other users nothing changes."""
+    """Give a file or a tree that root wrote to the owner of the repository; for other users nothing changes."""
     if os.geteuid() != 0 or owner == (0, 0):
         return
-    for directory, _names, files in os.walk(path):
-        for name in ["", *files]:
+    os.chown(path, *owner, follow_symlinks=False)
+    for directory, names, files in os.walk(path):
+        for name in [*names, *files]:
             os.chown(os.path.join(directory, name), *owner, follow_symlinks=False)
 
 

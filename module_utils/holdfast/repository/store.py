@@ -375,17 +375,19 @@ class Repository:
     def mark(self, backup_id: str, key: str, value: Optional[Mapping[str, Any]]) -> None:
         """Set (or with None: take away) one mark of a set: ``pin``, ``check`` or ``proof``.
 
+        :raises NotFoundError: the set has been removed meanwhile.
         :raises RepositoryError: it cannot be written.
         """
         path = self.states / f"{backup_id}.json"
         with self.catalogue(f"mark {backup_id}"):
+            self.entry(backup_id)
             marks = dict(self._marks(backup_id))
             marks.pop(key, None)
             if value is not None:
                 marks[key] = dict(value)
             try:
                 durable.replace_file(path, durable.to_json(marks))
-                durable.give_to(path.parent, self.owner)
+                durable.give_to(path, self.owner)
             except OSError as error:
                 durable.refuse(error, "mark a backup in", self.path)
 
