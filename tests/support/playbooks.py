@@ -1,0 +1,77 @@
+"""Real runs of ansible-playbook against an inventory of this machine alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.support.clusters import CHECKOUT
+
+
+@dataclass(frozen=True)
+class Play:
+    """How a run ended, and all that it said."""
+
+    returncode: int
+    said: str
+
+    def require_success(self) -> Play:
+        """The run itself, if it succeeded; else everything it said is shown."""
+        assert self.returncode == 0, self.said
+        return self
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        """The last lines, by host: {"shop": {"ok": 3, "changed": 1, …}}."""
+        lines = self.said.rpartition("PLAY RECAP")[2].splitlines()[1:]
+        parts = (line.split(":", 1) for line in lines if ":" in line)
+        return {
+            host.strip(): {key: int(value) for key, value in (pair.split("=") for pair in counts.split())}
+            for host, counts in parts
+        }
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """An inventory file."""
+
+    path: Path
+
+    def play(self, playbook: str | Path, *arguments: str, **variables: Any) -> Play:
+        """Runs a playbook, named from the top of the checkout, with the checkout's own settings."""
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "ansible", "playbook", "--inventory", str(self.path), str(CHECKOUT / playbook),
+                "--extra-vars", json.dumps(variables), *arguments,
+            ],
+            cwd=CHECKOUT,
+            env={
+                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+                "HOME": str(self.path.parent),
+                "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+                "ANSIBLE_NOCOLOR": "1",
+                "LC_ALL": "C.UTF-8",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )  # fmt: skip
+        return Play(done.returncode, done.stdout)
+
+
+def inventory(directory: Path, hosts: Mapping[str, Any], **variables: Any) -> Inventory:
+    """Writes an inventory whose hosts are all this machine."""
+    common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "holdfast_become": False}
+    path = directory / "hosts.yml"
+    path.write_text(yaml.safe_dump({"all": {"hosts": dict(hosts), "vars": {**common, **variables}}}), encoding="utf-8")
+    return Inventory(path)
