@@ -124,11 +124,11 @@ def plan_with(
     present = {one["name"] for one in connected.server.databases()}
     tag = f"{system.now():%Y%m%dt%H%M%S}"
     targets = []
-    for number, name in enumerate(names, 1):
+    for name in names:
         final = request.into or name if request.mode == "new" else name
         aside = beside_name(final, f"before_{tag}") if request.mode != "new" and final in present else None
-        # Long names are cut, and two of them may begin alike: the number keeps them apart.
-        beside = beside_name(final, f"restoring_{tag}" + (f"_{number}" if len(names) > 1 else ""))
+        # A name that is nobody's: long ones are cut and may begin alike, and a failure drops what has this name.
+        beside = beside_name(final, f"restoring_{tag}_{system.token()}")
         targets.append(Target(name, beside, final, final in present, aside))
     whole = request.mode == "whole_cluster"
     checks = check_backup(repository, entry, names, system)

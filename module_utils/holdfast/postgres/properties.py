@@ -136,7 +136,7 @@ def beside_name(name: str, tag: str) -> str:
 
 def is_being_restored(name: str) -> bool:
     """Whether a database is what a restore is loading, or what one that died has left."""
-    return re.search(r"_restoring_\d{8}t\d{6}(_\d+)?$", name) is not None
+    return re.search(r"_restoring_\d{8}t\d{6}_[0-9a-f]{6}$", name) is not None
 
 
 def is_kept_aside(name: str) -> bool:
