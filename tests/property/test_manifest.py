@@ -60,7 +60,12 @@ def manifests(draw: st.DrawFn) -> Manifest:
             note=draw(texts),
             size=draw(st.integers(0, 2**60)),
             databases=[
-                {"name": name, "path": f"databases/{n}", "rows": draw(st.none() | st.integers(0)), "more": draw(json_values)}
+                {
+                    "name": name,
+                    "path": f"databases/{n}",
+                    "rows": draw(st.none() | st.integers(0)),
+                    "more": draw(json_values),
+                }
                 for n, name in enumerate(draw(st.lists(texts, max_size=3)))
             ],
             warnings=draw(st.lists(texts, max_size=3)),
