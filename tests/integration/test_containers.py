@@ -193,13 +193,13 @@ def test_what_a_killed_backup_left_running_goes_with_the_next_one(
     with containers.backup_that_hangs(cluster, docker_container.server, "shop") as process:
         os.killpg(process.pid, signal.SIGKILL)  # the engine's client too, which could end the tool
         process.wait()
-        orphans = docker.tools()
+        orphans = docker_container.tools()
         docker.ask("pause", *orphans)  # else it would end by itself now and then
     taken = cluster.holdfast("backup", *ONLY_SHOP, "--json", check=True).json
     pruned = cluster.holdfast("prune", "--json", check=True).json
 
     assert len(orphans) == 1
-    assert docker.tools() == []
+    assert docker_container.tools() == []
     assert taken["backup"]["state"] == "complete"
     assert len(pruned["stale_removed"]) == 1
     assert [path.name for path in cluster.backups] == [taken["backup"]["id"]]
@@ -215,7 +215,7 @@ def test_a_repository_of_an_unprivileged_account_stays_that_accounts_own(
     cluster.holdfast("init", check=True)
 
     with containers.backup_that_hangs(cluster, docker_container.server, "shop") as process:
-        (tool,) = docker_container.engine.tools()
+        (tool,) = docker_container.tools()
         pid = Container(docker_container.engine, tool).facts()["State"]["Pid"]
         owner_of_tool = Path(f"/proc/{pid}").stat().st_uid
 
@@ -286,7 +286,7 @@ def test_a_password_shows_in_no_process_and_in_no_container(strict_container: Co
     cluster.holdfast("init", check=True)
 
     with containers.backup_that_hangs(cluster, strict_container.server, "postgres") as process:
-        (tool,) = strict_container.engine.tools()
+        (tool,) = strict_container.tools()
         inspected = strict_container.engine.ask("container", "inspect", tool)
         everybody = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
 
