@@ -231,8 +231,7 @@ def test_a_more_generous_policy_keeps_at_least_as_much(scene: Scene, what: str) 
         longer = PERIODS[PERIODS.index(str(policy.periods[what])) :]
         names = (what, "corrupt") if what == "failed" else (what,)
         generous = [
-            replace(policy, periods={**policy.periods, **dict.fromkeys(names, Period.parse(text))})
-            for text in longer
+            replace(policy, periods={**policy.periods, **dict.fromkeys(names, Period.parse(text))}) for text in longer
         ]
     assert all(kept(backups, policy, now) <= kept(backups, more, now) for more in generous)
 

@@ -4,8 +4,7 @@
 
 """Fills a file system just before a file of a certain name is written, as another process might.
 
-Used as ``sitecustomize`` in a run of the program: FULL_AT is the file's name, FULL_ON the file system, and
-FULL_UNTIL, if it is given, the tool before whose start the space is free again.
+Used as ``sitecustomize`` in a run of the program: FULL_AT is the file's name, FULL_ON the file system.
 """
 
 from __future__ import annotations
@@ -30,12 +29,9 @@ def _fill(where: Path) -> None:
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     name, where = os.environ["FULL_AT"], Path(os.environ["FULL_ON"])
-    ballast = where / "lost+found" / "ballast"
-    if event == "open" and os.path.basename(str(arguments[0])) == name and ".partial-" in str(arguments[0]):
-        _fill(where)
-    elif event == "subprocess.Popen" and os.path.basename(arguments[0]) == os.environ.get("FULL_UNTIL"):
-        ballast.unlink(missing_ok=True)
-    elif event == "subprocess.Popen" and any(str(word).endswith("/" + name) for word in arguments[1]):
+    if (event == "open" and os.path.basename(str(arguments[0])) == name and ".partial-" in str(arguments[0])) or (
+        event == "subprocess.Popen" and any(str(word).endswith("/" + name) for word in arguments[1])
+    ):
         _fill(where)
 
 

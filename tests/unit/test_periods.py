@@ -94,9 +94,7 @@ class TestAPolicyIsValidated:
             policy(minimum=minimum)
 
     def test_an_unknown_key_is_refused_with_the_known_ones(self) -> None:
-        with pytest.raises(
-            ConfigError, match=r"unknown keys \['hourly'\]\. Known keys: timezone, minimum, daily, "
-        ):
+        with pytest.raises(ConfigError, match=r"unknown keys \['hourly'\]\. Known keys: timezone, minimum, daily, "):
             policy(hourly="1 day")
 
     def test_a_policy_that_would_keep_nothing_is_refused(self) -> None:
@@ -105,9 +103,7 @@ class TestAPolicyIsValidated:
             policy(**nothing)
         assert policy(**{**nothing, "weekly": "1 week"}).periods["daily"].keeps_nothing
 
-    @pytest.mark.parametrize(
-        "name", ["Europe/Atlantis", "Europe", "", "../../etc/passwd", "/etc/localtime", "a\0b", 1]
-    )
+    @pytest.mark.parametrize("name", ["Europe/Atlantis", "Europe", "", "../../etc/passwd", "/etc/localtime", "a\0b", 1])
     def test_an_unknown_time_zone_is_refused(self, name: Any) -> None:
         with pytest.raises(ConfigError, match="it is not a name of the IANA time zone database"):
             policy(timezone=name)

@@ -95,9 +95,7 @@ class TestAPeriod:
         assert (decision.rule, decision.reason) == ("daily", "daily: kept until 2026-11-28 (7 days)")
 
     def test_of_several_tiers_the_longest_keeps_it(self) -> None:
-        decision = decide(backup("a", "2026-11-01T02:00", tiers=("daily", "monthly", "weekly")), *newer())[
-            "a"
-        ]
+        decision = decide(backup("a", "2026-11-01T02:00", tiers=("daily", "monthly", "weekly")), *newer())["a"]
         assert (decision.rule, decision.reason) == ("monthly", "monthly: kept until 2027-05-01 (6 months)")
 
     def test_when_all_tiers_are_over_the_end_of_each_is_told(self) -> None:
@@ -251,9 +249,7 @@ class TestAPlan:
     def test_compares_instants_and_not_wall_clocks(self) -> None:
         berlin = load_zone("Europe/Berlin")
         summer = Candidate("summer", datetime(2026, 10, 25, 2, 40, tzinfo=berlin), ("daily",), "complete")
-        winter = Candidate(
-            "winter", datetime(2026, 10, 25, 2, 20, tzinfo=berlin, fold=1), ("daily",), "complete"
-        )
+        winter = Candidate("winter", datetime(2026, 10, 25, 2, 20, tzinfo=berlin, fold=1), ("daily",), "complete")
         assert ids(plan([winter, summer], policy(), NOW).decisions) == "summer winter"
 
     def test_of_nothing_is_nothing(self) -> None:
@@ -279,14 +275,10 @@ def test_the_documented_example_is_what_the_planner_does() -> None:
     )[0]
     backups, expected = [], {}
     for line in table.splitlines():
-        id, taken, tiers, state, marks, *decision = (
-            cell.strip().strip("`") for cell in line.strip("|").split("|")
-        )
+        id, taken, tiers, state, marks, *decision = (cell.strip().strip("`") for cell in line.strip("|").split("|"))
         flags = {"pinned": "pinned" in marks, "in_use": "in use" in marks}
         needed_by = tuple(re.findall(r"needed by (.+)", marks))
-        backups.append(
-            backup(id, taken, tiers=tuple(tiers.split()), state=state, needed_by=needed_by, **flags)
-        )
+        backups.append(backup(id, taken, tiers=tuple(tiers.split()), state=state, needed_by=needed_by, **flags))
         expected[id] = decision
     result = plan(backups, policy(**json.loads(settings)), at(moment))
     assert {one.id: [one.action, one.rule, one.reason] for one in result.decisions} == expected

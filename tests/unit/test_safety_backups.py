@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ CONFIG = ClusterConfig.from_mapping(
 def entry(name: str, days: int, tier: str, state: str = "complete") -> Entry:
     time = (NOW - timedelta(days=days)).isoformat()
     facts = {"id": name, "time": time, "tiers": [tier], "outcome": "complete", "databases": [{"name": "shop"}]}
-    marks = {"proof": {"databases": {"shop": {}}}} if state == "proven" else {}
+    marks: dict[str, Any] = {"proof": {"databases": {"shop": {}}}} if state == "proven" else {}
     return Entry(name, Manifest(facts), None, marks)
 
 

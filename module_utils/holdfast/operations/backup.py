@@ -361,7 +361,7 @@ def parse_age(text: str) -> timedelta:
     """
     units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
     number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "s")
-    if not number.isdigit():
+    if not (number.isascii() and number.isdigit()):
         raise ConfigError(
             "read", f"age {text!r}", "it is not a number with a unit", "Give one such as 20h, 6d, 90m or 4w."
         )

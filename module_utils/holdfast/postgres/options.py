@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..errors import ConfigError
 
+_NUMBER = re.compile(r"[0-9]{1,3}")
 #: Highest level of each algorithm, as pg_dump of PostgreSQL 18 accepts it. Lowest is 1.
 _LEVELS = {"gzip": 9, "zstd": 19, "lz4": 12}
 
@@ -29,11 +31,11 @@ class Compression:
 
         :raises ConfigError: an unknown algorithm, or a level out of its range.
         """
-        name, _colon, level = str(text).partition(":")
-        if name in ("auto", "none") and not level:
+        name, colon, level = str(text).partition(":")
+        if name in ("auto", "none") and not colon:
             return cls(name)
-        if name in _LEVELS and (not level or (level.isdigit() and 1 <= int(level) <= _LEVELS[name])):
-            return cls(name, int(level) if level else None)
+        if name in _LEVELS and (not colon or (_NUMBER.fullmatch(level) and 1 <= int(level) <= _LEVELS[name])):
+            return cls(name, int(level) if colon else None)
         ranges = ", ".join(f"{known}[:1-{highest}]" for known, highest in _LEVELS.items())
         raise ConfigError(
             "use", f"compression {text!r}", "it is not one that pg_dump knows", f"Give auto, none, or one of {ranges}."

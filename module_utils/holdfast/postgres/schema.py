@@ -51,5 +51,5 @@ def normalise(text: str) -> str:
     of quoted strings are ignored. The types of columns are compared as such, outside of any expression.
     """
     parts = _QUOTED.split(text)
-    parts[::2] = [_NOISE.sub(" ", _CAST.sub("", part)) for part in parts[::2]]
-    return re.sub(r"\s+", "", "".join(parts))
+    parts[::2] = [_NOISE.sub("", _CAST.sub("", part)) for part in parts[::2]]
+    return "".join(parts)
