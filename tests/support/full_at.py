@@ -28,11 +28,11 @@ def _fill(where: Path) -> None:
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    name, where = os.environ["FULL_AT"], Path(os.environ["FULL_ON"])
-    if (event == "open" and os.path.basename(str(arguments[0])) == name and ".partial-" in str(arguments[0])) or (
-        event == "subprocess.Popen" and any(str(word).endswith("/" + name) for word in arguments[1])
-    ):
-        _fill(where)
+    name = os.environ["FULL_AT"]
+    opened = event == "open" and os.path.basename(str(arguments[0])) == name and ".partial-" in str(arguments[0])
+    handed = event == "subprocess.Popen" and any(str(word).endswith("/" + name) for word in arguments[1])
+    if opened or handed:
+        _fill(Path(os.environ["FULL_ON"]))
 
 
 if "FULL_AT" in os.environ:
