@@ -1,4 +1,4 @@
-"""How much memory Holdfast's own process needs, for a database and for one four times its size."""
+"""How much memory Holdfast's own process needs, for a database and for one with four times the rows."""
 
 from __future__ import annotations
 
