@@ -54,7 +54,7 @@ repository_id:
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.holdfast.config import ClusterConfig
 from ansible.module_utils.holdfast.operations.context import initialise, open_repository, remembered_id
-from ansible.module_utils.holdfast.repository.store import MARKER
+from ansible.module_utils.holdfast.repository.marker import MARKER
 from ansible.module_utils.holdfast.system import System
 from ansible.module_utils.holdfast_module import cluster_spec, run
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from holdfast.errors import IntegrityError
 from holdfast.operations.catalogue import summary
+from holdfast.repository.entry import Entry
 from holdfast.repository.manifest import (
     METHODS,
     OUTCOMES,
@@ -29,7 +30,6 @@ from holdfast.repository.manifest import (
     parse_time,
 )
 from holdfast.repository.retention import TIERS
-from holdfast.repository.store import Entry
 from tests.support import sets
 
 # A busy machine must not fail a test.

@@ -11,9 +11,9 @@ import pytest
 from holdfast.config import ClusterConfig
 from holdfast.errors import NotFoundError
 from holdfast.operations.catalogue import select
+from holdfast.repository.entry import Entry
 from holdfast.repository.manifest import Manifest
 from holdfast.repository.retention import Candidate, RetentionPolicy, plan
-from holdfast.repository.store import Entry
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 CONFIG = ClusterConfig.from_mapping(

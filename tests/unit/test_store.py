@@ -20,7 +20,8 @@ import pytest
 from holdfast.errors import BusyError, NotFoundError, RepositoryError
 from holdfast.repository import durable
 from holdfast.repository.manifest import CHECKSUMS, NAME
-from holdfast.repository.store import MARKER, PARTIAL, Repository
+from holdfast.repository.marker import MARKER
+from holdfast.repository.store import PARTIAL, Repository
 from tests.support import sets
 
 GOOD = "20261122T101500Z-daily-3f9c1e"

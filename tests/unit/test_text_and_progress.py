@@ -15,7 +15,7 @@ from holdfast.operations.catalogue import summary
 from holdfast.reporting import show
 from holdfast.reporting.progress import Bar, Lines, Progress, for_stream
 from holdfast.reporting.text import duration, size, table
-from holdfast.repository.store import Entry
+from holdfast.repository.entry import Entry
 from tests.support import sets
 
 

@@ -23,9 +23,10 @@ from ..postgres.properties import is_being_restored, is_kept_aside
 from ..postgres.tools import ChosenCompression
 from ..reporting.progress import Progress
 from ..repository import durable
+from ..repository.entry import Entry
 from ..repository.manifest import CHECKSUMS, build, checksum_lines, format_time, new_id
 from ..repository.retention import TIERS
-from ..repository.store import Entry, Partial, Repository
+from ..repository.store import Partial, Repository
 from ..system import System
 from .catalogue import summary
 from .context import Connected, connect, explained, open_repository

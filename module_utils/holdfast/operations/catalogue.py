@@ -14,8 +14,8 @@ from typing import Any, Optional
 from ..config import ClusterConfig
 from ..errors import ConfigError, IntegrityError, NotFoundError
 from ..reporting.progress import Progress
+from ..repository.entry import Entry
 from ..repository.manifest import format_time, parse_time, time_of_id
-from ..repository.store import Entry
 from ..system import System
 from .context import explained, open_repository
 

@@ -21,7 +21,8 @@ from ..postgres.server import Server
 from ..postgres.tools import Tools
 from ..repository import durable
 from ..repository.manifest import format_time
-from ..repository.store import MARKER, Repository
+from ..repository.marker import MARKER
+from ..repository.store import Repository
 from ..system import System
 
 _Operation = TypeVar("_Operation", bound=Callable[..., Any])

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Optional
 from ..errors import PreflightError
 from ..postgres.place import free_bytes
 from ..reporting.text import duration, size
+from ..repository.entry import Entry
 from ..repository.manifest import Manifest
-from ..repository.store import Entry, Repository
+from ..repository.store import Repository
 from ..system import System
 from .catalogue import time_of
 

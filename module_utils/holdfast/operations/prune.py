@@ -15,11 +15,12 @@ from ..config import ClusterConfig
 from ..errors import BusyError
 from ..reporting.progress import Progress
 from ..reporting.text import size
+from ..repository.entry import Entry
 from ..repository.lock import FileLock
 from ..repository.manifest import NAME, format_time
 from ..repository.retention import Candidate, RetentionPlan
 from ..repository.retention import plan as plan_retention
-from ..repository.store import Entry, Repository
+from ..repository.store import Repository
 from ..system import System
 from .catalogue import time_of
 from .context import explained, open_repository

@@ -14,8 +14,9 @@ from typing import Any, Optional
 from ..config import ClusterConfig
 from ..errors import ConfigError
 from ..postgres.properties import beside_name, is_being_restored
+from ..repository.entry import Entry
 from ..repository.manifest import Manifest
-from ..repository.store import Entry, Repository
+from ..repository.store import Repository
 from ..system import System
 from .catalogue import select, time_of
 from .context import Connected, connect, explained, open_repository

@@ -20,85 +20,28 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from ..errors import BusyError, IntegrityError, NotFoundError, RepositoryError
+from ..errors import BusyError, IntegrityError, NotFoundError
 from . import durable
+from .entry import Entry
 from .lock import CATALOGUE, WRITER, FileLock
 from .manifest import CHECKSUMS, NAME, Manifest, is_id, parse, parse_checksums
+from .marker import make_repository, read_marker
 
-MARKER = "holdfast-repository.json"
 PARTIAL = ".partial-"
 DELETING = ".deleting-"
 _OWNER = ".owner.lock"
-_SCHEMA = 1
 #: Catalogue changes are short; who waits longer than this meets a process that hangs.
 _CATALOGUE_WAIT = 60.0
 #: A prune that looks for readers holds the set for a moment; one that removes it lets it vanish.
 _READING_WAIT = 10.0
 #: In doubt keep: what was known about a set cannot be read, and it may have been a pin.
 _UNREADABLE_MARKS = {"pin": {"note": "its state file cannot be read"}}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One set as the catalogue knows it.
-
-    :param manifest: None when it cannot be read; then ``problem`` says why.
-    :param marks: the content of its state file.
-    """
-
-    id: str
-    manifest: Optional[Manifest]
-    problem: Optional[str]
-    marks: Mapping[str, Any]
-
-    @property
-    def state(self) -> str:
-        """``corrupt``, ``failed``, ``proven`` or ``complete``."""
-        if self.manifest is None or self.marks.get("check", {}).get("result") == "corrupt":
-            return "corrupt"
-        if self.manifest.outcome == "failed":
-            return "failed"
-        names = {one["name"] for one in self.manifest.facts["databases"]}
-        return "proven" if names and names <= self.proved else "complete"
-
-    @property
-    def proved(self) -> set[str]:
-        """The databases of it that have been restored with the fingerprint that they had."""
-        return set(self.marks.get("proof", {}).get("databases", {}))
-
-    @property
-    def known(self) -> Manifest:
-        """The manifest of a set that can be read.
-
-        :raises IntegrityError: this one's cannot.
-        """
-        if self.manifest is None:
-            raise IntegrityError(
-                "use", f"backup {self.id}", str(self.problem), "Use another backup (holdfast list).", id=self.id
-            )
-        return self.manifest
-
-    @property
-    def pinned(self) -> bool:
-        return bool(self.marks.get("pin"))
-
-    @property
-    def of_something_wrong(self) -> bool:
-        """Whether only a restore took it, of what it was about to replace."""
-        return self.manifest is not None and self.manifest.tiers == ("safety",)
-
-    @property
-    def sound(self) -> bool:
-        """Whether it can be restored from, as far as is known."""
-        return self.state in ("complete", "proven")
 
 
 class Partial:
@@ -127,29 +70,7 @@ class Repository:
 
         :raises RepositoryError: something is there already, or it cannot be written.
         """
-        try:
-            path.mkdir(mode=durable.DIRECTORY_MODE, parents=True, exist_ok=True)
-            if (path / MARKER).exists():
-                raise RepositoryError("create", f"repository {path}", "there is one already", "Use it as it is.")
-            for left in path.glob(f".{MARKER}.*.tmp"):
-                left.unlink()  # by a run that was killed
-            foreign = sorted(set(os.listdir(path)) - {"lost+found", "backups", "state"})
-            if foreign:
-                raise RepositoryError(
-                    "create",
-                    f"repository {path}",
-                    f"the directory holds other things ({', '.join(foreign[:5])})",
-                    "Give an empty directory: a repository shares its directory with nothing.",
-                    found=foreign[:50],
-                )
-            os.chmod(path, durable.DIRECTORY_MODE)
-            for name in ("backups", "state"):
-                (path / name).mkdir(mode=durable.DIRECTORY_MODE, exist_ok=True)
-            marker = {"schema": _SCHEMA, "id": secrets.token_hex(16), "cluster": cluster, "created": created}
-            durable.replace_file(path / MARKER, durable.to_json(marker))
-        except OSError as error:
-            durable.refuse(error, "create", path)
-        repository = cls(path, marker)
+        repository = cls(path, make_repository(path, cluster, created))
         durable.give_to(path, repository.owner)
         return repository
 
@@ -163,44 +84,7 @@ class Repository:
         :param expected_id: the id that this host remembers; None when it remembers none.
         :raises RepositoryError: no marker, not readable, another cluster's, or another one than remembered.
         """
-        try:
-            marker = json.loads((path / MARKER).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise RepositoryError(
-                "open",
-                f"repository {path}",
-                f"there is no {MARKER} in it",
-                "If its disk is not mounted, mount it. If this is a new cluster, run 'holdfast init' (or the agent role) once.",
-                path=str(path),
-            ) from None
-        except OSError as error:
-            durable.refuse(error, "open", path)
-        except ValueError as error:
-            raise RepositoryError(
-                "open", f"repository {path}", f"its {MARKER} is damaged ({error})", "Restore that file from a copy."
-            ) from error
-        if not isinstance(marker, dict) or marker.get("schema") != _SCHEMA or not isinstance(marker.get("id"), str):
-            raise RepositoryError(
-                "open", f"repository {path}", f"its {MARKER} is of an unknown form", "Use the Holdfast that made it."
-            )
-        if marker.get("cluster") != cluster:
-            raise RepositoryError(
-                "open",
-                f"repository {path}",
-                f"it belongs to cluster {marker.get('cluster')!r}, not to {cluster!r}",
-                "Give every cluster a repository directory of its own.",
-                cluster=marker.get("cluster"),
-            )
-        if expected_id is not None and marker["id"] != expected_id:
-            raise RepositoryError(
-                "open",
-                f"repository {path}",
-                "it is another one than this host used until now",
-                "Is the right disk mounted there? If the change is meant, remove the <cluster>.repository-id file beside the configuration.",
-                found=marker["id"],
-                expected=expected_id,
-            )
-        return cls(path, marker)
+        return cls(path, read_marker(path, cluster, expected_id))
 
     # --- reading -------------------------------------------------------------------------------------
 
