@@ -20,7 +20,7 @@ extends_documentation_fragment:
 options:
   ids:
     description:
-      - Only these backups.
+      - Only these backups, each in full, with the rows, sizes and digests of its databases.
     type: list
     elements: str
   check:

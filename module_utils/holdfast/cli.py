@@ -60,7 +60,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         print("interrupted; nothing half-done is in the catalogue", file=sys.stderr)
         return INTERRUPTED
     try:
-        print(json.dumps(result, indent=1, sort_keys=True) if arguments.json else arguments.show(result), flush=True)
+        print(json.dumps(result, sort_keys=True) if arguments.json else arguments.show(result), flush=True)
     except BrokenPipeError:
         # Whoever reads has seen enough (head, less): that is no failure of what was done.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
         "--config-dir", metavar="DIR", help="where <cluster>.json is (default: $HOLDFAST_CONFIG_DIR or /etc/holdfast)"
     )
     common.add_argument(
-        "--json", action="store_true", help="print the result, or the error, as JSON on standard output"
+        "--json", action="store_true", help="print the result, or the error, as one line of JSON on standard output"
     )
     common.add_argument("--quiet", action="store_true", help="no progress on standard error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -245,7 +245,7 @@ def _check(arguments: argparse.Namespace, loaded: ClusterConfig, system: System,
 
 def _fail(arguments: argparse.Namespace, error: HoldfastError) -> int:
     if arguments.json:
-        print(json.dumps(error.as_fields(), indent=1, sort_keys=True, default=str))
+        print(json.dumps(error.as_fields(), sort_keys=True, default=str))
     print(f"holdfast: {error}", file=sys.stderr)
     return error.exit_code
 

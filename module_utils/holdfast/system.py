@@ -14,6 +14,7 @@ from __future__ import annotations
 import collections
 import ctypes
 import functools
+import gc
 import os
 import secrets
 import signal
@@ -22,7 +23,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import IO, Optional
+from typing import IO, Any, Optional, TypeVar, cast
 
 #: What a child process may inherit. Everything else of the caller's environment (PGHOST, PGOPTIONS,
 #: PYTHONPATH …) could send a tool to another server and is left behind.
@@ -167,6 +168,29 @@ def start(command: Command) -> Running:
     :raises FileNotFoundError: the program does not exist.
     """
     return Running(command)
+
+
+_Called = TypeVar("_Called", bound=Callable[..., Any])
+
+
+def without_collector(function: _Called) -> _Called:
+    """Decorate a function that builds very many objects which all stay.
+
+    Python's collector of cycles would go through all of them again and again: for 10,000 manifests it
+    takes as long as reading them. Memory is freed by reference counts as always.
+    """
+
+    @functools.wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return function(*arguments, **named)
+        finally:
+            if enabled:
+                gc.enable()
+
+    return cast("_Called", run)
 
 
 def utc_now() -> datetime:

@@ -15,7 +15,7 @@ from typing import Any
 
 from holdfast.config import ClusterConfig
 from holdfast.repository import durable
-from holdfast.repository.manifest import CHECKSUMS, Manifest, build, checksum, checksum_lines, format_time, new_id
+from holdfast.repository.manifest import CHECKSUMS, Manifest, build, checksum_lines, format_time, new_id, render
 from holdfast.repository.store import Repository
 from holdfast.system import System
 
@@ -111,7 +111,7 @@ def add(where: Repository, files: Mapping[str, bytes] = FILES, **changes: Any) -
 
 def signed(raw: Mapping[str, Any]) -> bytes:
     """A manifest's bytes with the checksum that fits them, whatever they say."""
-    return json.dumps({**raw, "checksum": checksum(raw)}, indent=1, sort_keys=True).encode("ascii") + b"\n"
+    return render(raw)
 
 
 def rewrite_manifest(where: Repository, backup_id: str, change: Callable[[dict[str, Any]], object]) -> None:

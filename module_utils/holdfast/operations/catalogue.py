@@ -16,32 +16,44 @@ from ..errors import ConfigError, IntegrityError, NotFoundError
 from ..reporting.progress import Progress
 from ..repository.entry import Entry
 from ..repository.manifest import format_time, parse_time, time_of_id
-from ..system import System
+from ..system import System, without_collector
 from .context import explained, open_repository
 
 
-def summary(entry: Entry, now: datetime) -> dict[str, Any]:
-    """A backup as modules and the command line show it. ``age`` is in seconds, ``size`` in bytes."""
-    facts: dict[str, Any] = {"id": entry.id, "state": entry.state, "pinned": entry.pinned, "problems": _problems(entry)}
-    manifest = entry.manifest
-    if manifest is None:
-        return {
-            **facts,
-            "tiers": [entry.id.split("-")[1]],
-            "time": format_time(time_of(entry)),
-            "age": _age(entry, now),
-        }
-    told = manifest.facts
+def brief(entry: Entry, now: datetime) -> dict[str, Any]:
+    """A backup as a list shows it. ``age`` and ``duration`` are in seconds, ``size`` in bytes."""
+    facts: dict[str, Any] = {
+        "id": entry.id,
+        "state": entry.state,
+        "pinned": entry.pinned,
+        "problems": _problems(entry),
+        "age": _age(entry, now),
+    }
+    if entry.manifest is None:
+        return {**facts, "tiers": [entry.id.split("-")[1]], "time": format_time(time_of(entry))}
+    told = entry.manifest.facts
     # A clock that was set back meanwhile makes it no shorter than nothing.
     seconds = max(0.0, (parse_time(told["finished"]) - parse_time(told["started"])).total_seconds())
     return {
         **facts,
-        "tiers": list(told["tiers"]), "method": told["method"], "note": told.get("note", ""), "time": told["time"], "age": _age(entry, now),
+        "tiers": told["tiers"], "method": told["method"], "note": told.get("note", ""), "time": told["time"],
         "duration": round(seconds, 3), "size": told["size"], "server_version": told["server"]["version"],
-        "compression": told["compression"], "jobs": told.get("jobs"), "fingerprint": told["fingerprint"]["level"], "scope": told.get("scope"),
-        "databases": told["databases"], "role_passwords": told["globals"].get("role_passwords"),
+        "databases": [one["name"] for one in told["databases"]], "fingerprint": told["fingerprint"]["level"],
         "warnings": told["warnings"], "limitations": told["limitations"], "failures": told["failures"],
         "proof": entry.marks.get("proof"), "check": entry.marks.get("check"), "pin": entry.marks.get("pin"),
+    }  # fmt: skip
+
+
+def summary(entry: Entry, now: datetime) -> dict[str, Any]:
+    """A backup in full: what :func:`brief` says, and what only its manifest does."""
+    facts = brief(entry, now)
+    if entry.manifest is None:
+        return facts
+    told = entry.manifest.facts
+    return {
+        **facts,
+        "compression": told["compression"], "jobs": told.get("jobs"), "scope": told.get("scope"),
+        "databases": told["databases"], "role_passwords": told["globals"].get("role_passwords"),
     }  # fmt: skip
 
 
@@ -53,26 +65,26 @@ def time_of(entry: Entry) -> datetime:
 
 
 @explained("list")
+@without_collector
 def catalogue(config: ClusterConfig, system: System, ids: Sequence[str] = ()) -> dict[str, Any]:
     """List the backups of a cluster, newest first.
 
-    :param ids: only these.
+    :param ids: only these, each in full.
     :raises NotFoundError: one of the ids does not exist.
     :raises RepositoryError: the repository cannot be read.
     """
     repository = open_repository(config)
-    entries = [repository.entry(one) for one in ids] if ids else repository.entries()
     now = system.now()
-    listed = sorted(
-        (summary(entry, now) for entry in entries), key=lambda entry: (entry["time"], entry["id"]), reverse=True
-    )
-    sound = [entry for entry in listed if entry["state"] in ("complete", "proven")]
+    full = [summary(repository.entry(one), now) for one in ids]
+    listed = full if ids else [brief(entry, now) for entry in repository.each()]
+    listed.sort(key=lambda one: (one["time"], one["id"]), reverse=True)
+    good = [one for one in listed if one["state"] in ("complete", "proven") and one["tiers"] != ["safety"]]
     return {
         "cluster": config.cluster,
         "repository": str(repository.path),
         "backups": listed,
-        "latest": sound[0]["id"] if sound else None,
-        "latest_proven": next((entry["id"] for entry in sound if entry["state"] == "proven"), None),
+        "latest": good[0]["id"] if good else None,
+        "latest_proven": next((one["id"] for one in good if one["state"] == "proven"), None),
         "unrecognised": repository.unrecognised(),
     }
 

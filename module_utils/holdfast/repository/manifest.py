@@ -17,7 +17,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import IntegrityError
@@ -28,6 +27,8 @@ NAME = "manifest.json"
 CHECKSUMS = "checksums.sha256"
 METHODS = ("logical", "physical")
 OUTCOMES = ("complete", "failed")
+_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}")
+_BLANK = "sha256:" + "0" * 64
 _ID = re.compile(r"([0-9]{8}T[0-9]{6})Z-[a-z]+-[0-9a-f]{6}")
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 _REQUIRED: dict[str, Any] = {
@@ -74,8 +75,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The manifest as it lies on disk, with its own checksum."""
-        facts = dict(self.facts)
-        return (json.dumps({**facts, "checksum": checksum(facts)}, indent=1, sort_keys=True) + "\n").encode("ascii")
+        return render(self.facts)
 
 
 def build(facts: Mapping[str, Any]) -> Manifest:
@@ -110,16 +110,26 @@ def parse(content: bytes, where: str) -> Manifest:
             schema=schema,
         )
     claimed = raw.pop("checksum", None)
-    if claimed != checksum(raw):
+    if not isinstance(claimed, str) or not _CHECKSUM.fullmatch(claimed) or claimed != checksum(content, claimed):
         raise _bad(where, "its checksum does not fit, so it was altered")
     _validate(raw, where)
     return Manifest(raw)
 
 
-def checksum(facts: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON (sorted, no spaces, ASCII) of the facts."""
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
+def render(facts: Mapping[str, Any]) -> bytes:
+    """Facts as readable JSON, with the checksum of that very text in it."""
+    content = (json.dumps({**facts, "checksum": _BLANK}, indent=1, sort_keys=True) + "\n").encode("ascii")
+    return content.replace(_field(_BLANK), _field(checksum(content, _BLANK)))
+
+
+def checksum(content: bytes, claimed: str) -> str:
+    """SHA-256 of the text of a manifest, with zeros in the place of the checksum that it claims."""
+    return "sha256:" + hashlib.sha256(content.replace(_field(claimed), _field(_BLANK))).hexdigest()
+
+
+def _field(value: str) -> bytes:
+    """The checksum's field; within a text of the manifest its quotes would be escaped, so it is found only once."""
+    return f'"checksum": "{value}"'.encode("ascii")
 
 
 def checksum_lines(files: Mapping[str, tuple[int, str]]) -> bytes:
@@ -135,7 +145,7 @@ def parse_checksums(content: bytes, where: str) -> dict[str, str]:
     found = {}
     for line in content.decode("utf-8", "replace").splitlines():
         match = _LINE.fullmatch(line)
-        if not match or match.group(2).startswith("/") or ".." in Path(match.group(2)).parts:
+        if not match or match.group(2).startswith("/") or ".." in match.group(2).split("/"):
             raise _bad(where, f"{CHECKSUMS} has a line that is no checksum")
         found[match.group(2)] = match.group(1)
     return found
@@ -215,15 +225,16 @@ def _validate(raw: Mapping[str, Any], where: str) -> None:
             not isinstance(path, str)
             or not isinstance(entry.get("name"), str)
             or path.startswith("/")
-            or ".." in Path(path).parts
+            or ".." in path.split("/")
         ):
             raise _bad(where, "an entry of 'databases' is not valid")
 
 
 def _require(raw: Mapping[str, Any], kinds: Mapping[str, Any], where: str) -> None:
-    for key, kind in kinds.items():
-        if not isinstance(raw.get(key), kind) or isinstance(raw.get(key), bool):
-            raise _bad(where, f"{key!r} is missing or has a wrong type")
+    found = {key: type(raw.get(key)) for key in kinds}
+    if found != kinds:
+        wrong = next(key for key, kind in kinds.items() if found[key] != kind)
+        raise _bad(where, f"{wrong!r} is missing or has a wrong type")
 
 
 def _bad(where: str, reason: str) -> IntegrityError:

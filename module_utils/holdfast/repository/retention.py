@@ -18,6 +18,7 @@ from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
 from ..errors import IntegrityError
+from ..system import without_collector
 from .periods import DEFAULTS, TIERS, Calendar, RetentionPolicy
 
 __all__ = [
@@ -122,6 +123,7 @@ class _Entry(NamedTuple):
     backup: Candidate
 
 
+@without_collector
 def plan(backups: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> RetentionPlan:
     """Decide for every backup whether it is kept.
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import BusyError, IntegrityError, NotFoundError
+from ..system import without_collector
 from . import durable
 from .entry import Entry
 from .lock import CATALOGUE, WRITER, FileLock
@@ -88,14 +89,20 @@ class Repository:
 
     # --- reading -------------------------------------------------------------------------------------
 
+    @without_collector
     def entries(self) -> list[Entry]:
         """Every set of the catalogue, oldest first. Reads manifests only, not the data."""
+        return list(self.each())
+
+    def each(self) -> Iterator[Entry]:
+        """The sets of the catalogue one by one, oldest first, so that not all of them need be held at once."""
         try:
             names = sorted(entry.name for entry in os.scandir(self.backups) if _is_set(entry))
             marked = {entry.name[: -len(".json")] for entry in os.scandir(self.states) if entry.name.endswith(".json")}
         except OSError as error:
             durable.refuse(error, "list", self.path)
-        return [self._entry(name, name in marked) for name in names]
+        for name in names:
+            yield self._entry(name, name in marked)
 
     def entry(self, backup_id: str) -> Entry:
         """One set by its id.
@@ -280,7 +287,7 @@ class Repository:
     def _entry(self, backup_id: str, marked: bool) -> Entry:
         marks = self._marks(backup_id) if marked else {}
         try:
-            manifest = parse((self.backups / backup_id / NAME).read_bytes(), backup_id)
+            manifest = parse(durable.read_file(f"{self.backups}/{backup_id}/{NAME}"), backup_id)
             if manifest.id != backup_id or manifest.facts["cluster"] != self.cluster:
                 raise IntegrityError(
                     "read",
