@@ -62,12 +62,17 @@ def another_server(tmp_path: Path) -> Iterator[Callable[[Server], Server]]:
 
 @pytest.fixture
 def new_database() -> Iterator[Callable[..., str]]:
-    """Creates databases, of a given name or of a new one, and drops them after the test."""
+    """Creates databases, of a given name or of a new one; drops them after the test, with what restores made of them."""
     with ExitStack() as stack:
+
+        def drop(server: Server, name: str) -> None:
+            for found in server.databases():
+                if found == name or found.startswith(f"{name}_"):
+                    server.drop_database(found)
 
         def create(server: Server, name: str | None = None) -> str:
             chosen = name or f"test_{next(_numbers)}"
-            stack.callback(server.drop_database, chosen)
+            stack.callback(drop, server, chosen)
             return server.create_database(chosen)
 
         yield create

@@ -51,6 +51,9 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     try:
         loaded = config.load(arguments.cluster, arguments.config_dir)
         result = arguments.run(arguments, loaded, system, progress)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # It is done: who wants to stop it now must not be told that it was stopped.
+            signal.signal(number, signal.SIG_IGN)
         progress.close()
     except HoldfastError as error:
         progress.close()

@@ -137,7 +137,7 @@ def test_a_dry_run_of_a_restore_is_what_the_real_one_does(holdfast: Program, ser
 
 
 def _timeless(step: str) -> str:
-    return re.sub(r"\d{8}[tT]\d{6}", "TIME", step)
+    return re.sub(r"\d{8}[tT]\d{6}(_[0-9a-f]{6})?", "TIME", step)
 
 
 def test_one_cluster_need_not_be_named_but_one_of_two_must(holdfast: Program, shop: Cluster) -> None:

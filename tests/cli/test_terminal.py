@@ -13,7 +13,7 @@ from tests.support.clusters import Cluster
 from tests.support.servers import Server
 from tests.support.terminal import Terminal
 
-SIZE = 100 << 20
+SIZE = 220 << 20
 Start = Callable[..., Terminal]
 
 

@@ -148,7 +148,7 @@ def test_a_backup_that_is_asked_to_end_cleans_up_behind_itself(shop: Cluster, nu
 def require_it_cleans_up(shop: Cluster, number: signal.Signals) -> None:
     pause = dice(f"after the first file comes {number.name}").uniform(0, 0.4)
     with started(shop, "backup", "--json") as process:
-        until(lambda: shop.backups, "it writes")
+        until(lambda: [path for path in shop.backups if path.name.startswith(".")], "it writes")
         time.sleep(pause)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=20)
