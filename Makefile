@@ -49,7 +49,7 @@ zipapp: $(VENV)/.demo-installed ## the agent for hosts, one reproducible file: d
 	@$(BIN)/python tools/build_zipapp.py dist/holdfast
 
 bench: venv ## the benchmarks, side by side with what a user would run instead
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 docs: venv ## write docs/reference from the modules, the roles and the program
 	@$(BIN)/python tools/reference.py
