@@ -128,6 +128,12 @@ verdict:
   returned: success, not in check mode
   type: str
   sample: match
+warnings:
+  description: What did not keep the restore from succeeding, such as a repository that could not be written to.
+  returned: success, not in check mode
+  type: list
+  elements: str
+  sample: []
 safety_backup:
   description: Id of the backup of what was replaced, or null.
   returned: success, not in check mode

@@ -67,8 +67,10 @@ def test_a_read_only_file_system_is_refused_and_can_be_read(
         assert len(shop.holdfast("list", "--json", check=True).json["backups"]) == 1
         into = "restored_from_read_only"
         try:
-            done = shop.holdfast("restore", "--latest", "--database", "postgres", "--into", into)
-            assert into in server18.databases(), done.stderr
+            done = shop.holdfast("restore", "--latest", "--database", "postgres", "--into", into, "--json", check=True)
+            assert into in server18.databases()
+            assert done.json["verdict"] == "match"
+            assert "Read-only file system" in done.json["warnings"][0], "the proof could not be kept, and that is said"
         finally:
             server18.drop_database(into)
 

@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from typing import Any, Optional
 
 from ..config import ClusterConfig
-from ..errors import ConfigError, HoldfastError
-from ..postgres.swap import Rename, TargetLock, drop, swap, way_back
+from ..errors import BusyError, ConfigError, HoldfastError, RepositoryError
+from ..postgres.swap import Rename, TargetLock, swap, way_back
 from ..reporting.progress import Progress
 from ..reporting.text import duration
 from ..repository.manifest import format_time
@@ -58,9 +58,8 @@ def restore(config: ClusterConfig, request: RestoreRequest, system: System, prog
         "changed": True, "plan": chosen.as_dict(), "databases": databases,
         "safety_backup": safety, "sessions_ended": ended,
         "rto": round((finished - began).total_seconds(), 3), "rpo": round((began - time_of(chosen.entry)).total_seconds(), 3),
-        "verdict": _verdict(databases),
+        "verdict": _verdict(databases), "warnings": _mark_proved(repository, chosen, databases, system),
     }  # fmt: skip
-    _mark_proved(repository, chosen, databases, system)
     result["backup"] = summary(repository.entry(chosen.entry.id), finished)
     progress.say(f"restored {what} in {duration((finished - began).total_seconds())}: {result['verdict']}")
     return result
@@ -99,8 +98,8 @@ def _restore_and_swap(
     finally:
         server.place.close()
     for one, told in zip(chosen.targets, databases):
-        if one.aside and (chosen.mode == "whole_cluster" or not request.keep_replaced):
-            drop(server, one.aside)
+        unwanted = chosen.mode == "whole_cluster" or not request.keep_replaced
+        if one.aside and unwanted and not load.drop_all(server, [one.aside]):
             told["kept_aside_as"] = None
         elif one.aside:
             told["way_back"] = way_back(one.name, one.aside)
@@ -122,8 +121,13 @@ def _safety_backup(
         raise
 
 
-def _mark_proved(repository: Repository, chosen: RestorePlan, databases: list[dict[str, Any]], system: System) -> None:
-    """Remember which databases of the backup have been proved to restore; all of them prove the backup."""
+def _mark_proved(
+    repository: Repository, chosen: RestorePlan, databases: list[dict[str, Any]], system: System
+) -> list[str]:
+    """Remember which databases of the backup have been proved to restore; all of them prove the backup.
+
+    :returns: why that could not be remembered. The data are back all the same, so it is no failure.
+    """
     before = chosen.entry.marks.get("proof", {}).get("databases", {})
     proved = {
         one["database"]: {
@@ -136,7 +140,11 @@ def _mark_proved(repository: Repository, chosen: RestorePlan, databases: list[di
         if one["comparison"]["verdict"] == "match"
     }
     if proved and chosen.manifest.outcome == "complete":
-        repository.mark(chosen.entry.id, "proof", {"databases": {**before, **proved}})
+        try:
+            repository.mark(chosen.entry.id, "proof", {"databases": {**before, **proved}})
+        except (RepositoryError, BusyError) as error:
+            return [str(error)]
+    return []
 
 
 def _verdict(databases: list[dict[str, Any]]) -> str:

@@ -137,6 +137,9 @@ def plan_with(
     checks += check_server(connected.server, entry.known, names, whole)
     if whole:
         checks += check_empty(connected.server)
+        if entry.known.facts["globals"].get("role_passwords") and config.access.passfile:
+            text = "roles get the passwords of the backup: the passfile must hold that one of its account too, or the restore ends there"
+            checks.append(Check("passwords", "warning", text))
     else:
         checks += check_target(connected.server, targets[0].name, targets[0].exists, request.mode == "in_place")
     newer = [

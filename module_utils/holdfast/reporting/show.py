@@ -109,6 +109,7 @@ def restore(result: dict[str, Any]) -> str:
             lines.append(
                 f"    to go back, connected to another database and with nobody in these two: {one['way_back']}"
             )
+    lines += [f"  warning: {text}" for text in result["warnings"]]
     if result["safety_backup"]:
         lines.append(f"  safety backup of what was there: {result['safety_backup']}")
     return joined(lines)
