@@ -22,7 +22,8 @@ from tools.unprivileged import unprivileged_account
 # cannot go, so everything is imported before.
 _AS_ANOTHER = """
 import os, sys
-import psycopg, zoneinfo
+# What Python loads later, or only when it is needed, may lie where only root can read.
+import encodings.ascii, encodings.idna, psycopg.sql, zoneinfo
 import holdfast.cli, holdfast.postgres.host, holdfast.postgres.fingerprint, holdfast.postgres.meter
 uid, gid = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 os.setgroups([]); os.setgid(gid); os.setuid(uid)
