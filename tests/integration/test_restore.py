@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -27,27 +27,12 @@ from tests.support.backups import (
     restore_in_place,
     restore_new,
     started,
-    tidied,
 )
 from tests.support.clusters import Cluster
 from tests.support.crash import crash, start_again
 from tests.support.servers import Server
 
 Clusters = Callable[..., Cluster]
-
-
-@pytest.fixture
-def shop(server18: Server, cluster: Clusters) -> Iterator[Cluster]:
-    with tidied(server18):
-        yield cluster(server18)
-
-
-@pytest.fixture
-def orders(shop: Cluster) -> str:
-    """A database with one table of three rows."""
-    shop.server.create_database("orders")
-    shop.server.psql("CREATE TABLE lines AS SELECT n AS id FROM generate_series(1, 3) AS n", "orders")
-    return "orders"
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import psycopg
 import pytest
 
-from tests.support.backups import back_up, restore_in_place, restore_new, tidied
+from tests.support.backups import back_up, restore_in_place, restore_new
 from tests.support.clusters import Cluster
 from tests.support.servers import Server
 
@@ -22,20 +22,6 @@ SELECT pg_get_userbyid(datdba), datconnlimit, shobj_description(oid, 'pg_databas
      FROM pg_db_role_setting, unnest(setconfig) c WHERE setdatabase = d.oid)
 FROM pg_database d WHERE datname = '{}'
 """
-
-
-@pytest.fixture
-def shop(server18: Server, cluster: Clusters) -> Iterator[Cluster]:
-    with tidied(server18):
-        yield cluster(server18)
-
-
-@pytest.fixture
-def orders(shop: Cluster) -> str:
-    """A database with one table of three rows."""
-    shop.server.create_database("orders")
-    shop.server.psql("CREATE TABLE lines AS SELECT n AS id FROM generate_series(1, 3) AS n", "orders")
-    return "orders"
 
 
 def rows(shop: Cluster, database: str) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.system import Command, Finished, System, child_environment, start
+from holdfast.system import Command, Finished, Running, System, child_environment, start
 from tests.support.clusters import CHECKOUT
 from tests.support.processes import mentioning, until
 
@@ -121,7 +121,7 @@ def test_a_program_that_does_not_listen_is_stopped_by_force(monkeypatch: pytest.
 def test_a_run_that_is_interrupted_leaves_no_child(monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
 
-    def interrupted(command: Command) -> object:
+    def interrupted(command: Command) -> Running:
         running = start(command)
         started.append(running)
 
@@ -132,7 +132,7 @@ def test_a_run_that_is_interrupted_leaves_no_child(monkeypatch: pytest.MonkeyPat
         return running
 
     with pytest.raises(KeyboardInterrupt):
-        System(start=interrupted).run(python("import time; time.sleep(60)"))  # type: ignore[arg-type]
+        System(start=interrupted).run(python("import time; time.sleep(60)"))
     assert started[0].poll()
 
 
