@@ -207,7 +207,9 @@ def test_data_that_differ_from_what_was_backed_up_touch_nothing(shop: Cluster, o
     shop.server.query("DELETE FROM other WHERE id <> 1", orders)
     taken = back_up(shop, "--database", orders)
     shop.server.query("INSERT INTO lines VALUES (4)", orders)
-    fields = refusal(shop, DIFFERENT, "restore", *in_place(taken["id"], orders), "--no-safety-backup")
+    # One job: a parallel restore truncates a table before it loads it, which may undo the side effect in time.
+    arguments = (*in_place(taken["id"], orders), "--no-safety-backup", "--jobs", "1")
+    fields = refusal(shop, DIFFERENT, "restore", *arguments)
     assert "table public.other has 2 rows, expected 1" in fields["reason"]
     assert fields["details"]["comparison"]["verdict"] == "mismatch"
     unchanged(shop, orders)
