@@ -19,7 +19,7 @@ def fingerprint(server: Server, database: str, level: str = "digest", user: str 
     )
     reached = Reached(HostPlace(access), "postgres", "test")
     with Snapshot(reached, database, 30) as snapshot:
-        facts = fingerprint_database(snapshot, level, lambda _size: None)
+        facts = fingerprint_database(snapshot, level)
         finish_sequences(facts, snapshot)
     return facts
 

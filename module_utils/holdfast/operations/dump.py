@@ -255,7 +255,7 @@ def _watch(
     fails, the other is ended.
     """
     with ThreadPoolExecutor(1) as pool:
-        fingerprint = pool.submit(fingerprint_database, snapshot, level, lambda _size: None)
+        fingerprint = pool.submit(fingerprint_database, snapshot, level)
         try:
             if progress.interval is not None:
                 with DumpMeter(connected.server, database) as meter:

@@ -183,7 +183,7 @@ def _compare(server: Server, job: Job, progress: Progress) -> dict[str, Any]:
         return compare({**expected, "level": "none"}, {**expected, "level": "none"})
     progress.say(f"comparing {job.name!r} with the backup's fingerprint")
     with Snapshot(server, job.name, 60) as snapshot:
-        found = fingerprint_database(snapshot, expected["level"], lambda _size: None)
+        found = fingerprint_database(snapshot, expected["level"])
         finish_sequences(found, snapshot)
     result = compare(expected, found)
     if result["verdict"] != "match":

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import content
@@ -30,13 +29,12 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def fingerprint_database(snapshot: Snapshot, level: str, told: Callable[[int], None]) -> dict[str, Any]:
+def fingerprint_database(snapshot: Snapshot, level: str) -> dict[str, Any]:
     """Take the fingerprint of one database in a snapshot.
 
     Call :func:`finish_sequences` with it once the dump has ended.
 
     :param level: ``none``, ``counts`` or ``digest``.
-    :param told: called with bytes of tables as they are done.
     """
     connection = snapshot.connection
     facts: dict[str, Any] = {
@@ -56,7 +54,7 @@ def fingerprint_database(snapshot: Snapshot, level: str, told: Callable[[int], N
     facts["large_objects"], unseen = content.digest_large_objects(connection, level)
     if unseen:
         facts["not_covered"].append(unseen)
-    facts["tables"] = content.digest_tables(connection, level, told)
+    facts["tables"] = content.digest_tables(connection, level)
     return facts
 
 

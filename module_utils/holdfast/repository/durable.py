@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn
 
 from ..errors import RepositoryError
 
@@ -171,8 +171,3 @@ def explain(error: OSError, verb: str, path: Path) -> RepositoryError:
     step = steps.get(error.errno or 0, "Look at the file system of the repository.")
     reason = f"{error.strerror or error}" + (f" ({error.filename})" if error.filename else "")
     return RepositoryError(verb, f"repository {path}", reason, step, errno=error.errno, path=str(path))
-
-
-def is_full(error: Optional[BaseException]) -> bool:
-    """Whether an error says that the disk, or the quota, is used up."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

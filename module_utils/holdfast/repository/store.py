@@ -128,7 +128,7 @@ class Repository:
         """The directory of a set."""
         return self.backups / backup_id
 
-    def verify(self, entry: Entry, workers: int = 2) -> list[str]:
+    def verify(self, entry: Entry) -> list[str]:
         """Check every file of a set against its checksums.
 
         :returns: what is wrong, one sentence each; empty when all is well.
