@@ -42,7 +42,7 @@ _SEQUENCES_AT_ONCE = 100
 #: Generated columns are left out: they are computed again, and their definition is in the schema digest.
 _TABLES = (
     """
-    SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, c.relpersistence, pg_table_size(c.oid),
+    SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, c.relpersistence, coalesce(pg_table_size(c.oid), 0),
     CASE WHEN c.relispartition THEN pg_partition_root(c.oid)::regclass::text END,
     (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY a.attname COLLATE "C") FROM pg_attribute a
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')

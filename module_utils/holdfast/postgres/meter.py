@@ -67,7 +67,7 @@ class DumpMeter(Meter):
 
         super().__init__(server, database)
         self._sizes: dict[int, int] = {}
-        with suppress(psycopg.errors.LockNotAvailable):
+        with suppress(psycopg.Error):
             self._sizes = {table[0]: table[3] for table in list_tables(self._connection)}
         self._seen: set[int] = set()
         self.total = sum(self._sizes.values())
