@@ -49,7 +49,13 @@ def test_5_another_backup_runs_and_130_somebody_ends_it(
 ) -> None:
     with server18.connect(database) as connection, connection.transaction():
         connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-        first = subprocess.Popen(shop.command("backup", "--quiet"), env=shop.environment(), stderr=subprocess.PIPE)
+        first = subprocess.Popen(
+            shop.command("backup", "--quiet"),
+            env=shop.environment(),
+            stderr=subprocess.PIPE,
+            # A shell's background job, as these tests may run in, starts with SIGINT ignored, and so would this.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         try:
             deadline = time.monotonic() + 30
             while not any(path.name.startswith(".partial-") for path in shop.backups):
