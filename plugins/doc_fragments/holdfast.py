@@ -35,4 +35,10 @@ options:
       - Directory on the host that holds the configurations of its clusters.
     type: path
     default: /etc/holdfast
+  config:
+    description:
+      - The configuration itself, with the keys of that file, used instead of it.
+      - For roles, which have to act before the file is there, and to try a configuration before it takes the place of
+        the old one.
+    type: dict
 """
