@@ -16,6 +16,7 @@ from typing import Any, Optional, TypeVar, cast
 
 from ..config import ClusterConfig
 from ..errors import AccessError, RepositoryError
+from ..postgres.access import as_user
 from ..postgres.locate import open_place
 from ..postgres.server import Server
 from ..postgres.tools import Tools
@@ -113,9 +114,11 @@ def connect(config: ClusterConfig, system: System, repository: Repository, purpo
     """Reach the server and find tools of its own version.
 
     :param purpose: what the tools are for; tool containers carry it, so that those of a dead backup can be told.
+        For ``restore`` the account is ``access.restore_user``.
     :raises AccessError: unreachable, wrong password, no tools, or tools older than the server.
     """
-    place = open_place(config.access, system, repository.owner, f"{repository.uuid}-{purpose}")
+    access = as_user(config.access, config.access.restore_user) if purpose == "restore" else config.access
+    place = open_place(access, system, repository.owner, f"{repository.uuid}-{purpose}")
     server = Server(place, config.access.database, config.cluster)
     tools = Tools(place, system, config.cluster)
     tools.require_not_older_than(server.facts.version, server.facts.major)

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
 from ..errors import ConfigError
@@ -23,6 +23,7 @@ class HostAccess:
     :param host: host name, address, or the directory of the Unix socket; None leaves it to the service file or libpq.
     :param bin_dir: where the server's own client programs are; None finds them by the server's version.
     :param service: name in a libpq service file, which may hold all the rest.
+    :param restore_user: the account that restores connect as, which need more rights than backups; None means ``user``.
     """
 
     host: Optional[str] = None
@@ -33,11 +34,15 @@ class HostAccess:
     service: Optional[str] = None
     service_file: Optional[str] = None
     bin_dir: Optional[str] = None
+    restore_user: Optional[str] = None
 
 
 @dataclass(frozen=True)
 class ContainerAccess:
-    """A server in a container, found by its name or by compose project and service."""
+    """A server in a container, found by its name or by compose project and service.
+
+    :param restore_user: the account that restores connect as, which need more rights than backups; None means ``user``.
+    """
 
     engine: str = "docker"
     container: Optional[str] = None
@@ -47,6 +52,7 @@ class ContainerAccess:
     port: int = 5432
     database: str = "postgres"
     passfile: Optional[str] = None
+    restore_user: Optional[str] = None
 
     @property
     def label(self) -> str:
@@ -55,6 +61,11 @@ class ContainerAccess:
 
 
 AccessConfig = Union[HostAccess, ContainerAccess]
+
+
+def as_user(access: AccessConfig, user: Optional[str]) -> AccessConfig:
+    """The same server, reached as another account; None changes nothing."""
+    return replace(access, user=user) if user else access
 
 
 def access_from_config(raw: Mapping[str, Any], where: str) -> AccessConfig:
