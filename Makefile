@@ -10,11 +10,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint sanity zipapp bench docs soak lock clean
+.PHONY: help venv demo test lint sanity zipapp bench docs soak lab lab-down lock clean
 .PHONY: lint-ruff lint-format lint-mypy lint-yaml lint-ansible
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(VENV)/.dev-installed ## a virtual environment with everything that demo and test need
 
@@ -56,6 +56,18 @@ docs: venv ## write docs/reference from the modules, the roles and the program
 
 soak: venv ## the tests that run for a long time
 	@$(BIN)/python -m pytest -m soak
+
+LAB_HOSTS := db1.example.org:trixie db2.example.org:bookworm
+
+lab: venv ## the machines of inventory/example, as containers with systemd and SSH (root, or a Docker engine)
+	@set -e; for host in $(LAB_HOSTS); do \
+	    $(BIN)/python tools/lab.py host "$${host%:*}" --suite "$${host#*:}"; \
+	done
+	@echo 'The hosts are up. Now try:'
+	@echo '  $(BIN)/ansible-playbook -i inventory/example --ssh-common-args "-F .cache/lab/ssh_config" playbooks/site.yml'
+
+lab-down: ## remove the hosts that `make lab` and the tests made, with all that is on them
+	@$(PYTHON) tools/lab.py down --hosts
 
 lock: ## pin the newest versions in requirements/*.txt (for maintainers; needs uv)
 	@$(UV) --version >/dev/null || { echo "Cannot lock the requirements: uv is missing. Install uv." >&2; exit 1; }

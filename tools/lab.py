@@ -3,14 +3,20 @@
 # Copyright: (c) 2026, Holdfast contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab: a container engine and server images for tests and benchmarks, with or without a registry.
+"""The lab: a container engine, server images and real hosts, with or without a registry.
 
-    tools/lab.py engine               make sure that a Docker engine runs
-    tools/lab.py image postgres:17    make sure that holdfast-lab/postgres:17 exists, print its name
-    tools/lab.py down                 remove the lab's containers, volumes and networks (images stay)
+    tools/lab.py engine                 make sure that a Docker engine runs
+    tools/lab.py image postgres:17      make sure that holdfast-lab/postgres:17 exists, print its name
+    tools/lab.py host web --engine      make sure that a host named web is up and answers SSH
+    tools/lab.py ssh-config             write anew where the hosts are, after restarts; print the file
+    tools/lab.py give web IMAGE         load an image of this machine into the host's engine
+    tools/lab.py archive IMAGE FILE     save an image to .cache/lab/FILE, print its path
+    tools/lab.py down [--hosts]         remove the lab's containers, volumes and networks (images stay)
 
 An image is the stock one where a registry answers quickly, and otherwise one that behaves like it,
-built from Debian's packages. Whatever the lab makes carries the label `holdfast.lab=1`.
+built from Debian's packages (versions 15 and 17) or the demo's wheel (16 and 18: run this with
+.venv/bin/python). A host is a container with systemd, cron and SSH: `ssh -F .cache/lab/ssh_config web`.
+Whatever the lab makes carries the label `holdfast.lab=1`.
 
 Exit codes: 0 done, 1 something failed, 3 this machine cannot do it (the message says what is missing).
 """
@@ -29,8 +35,9 @@ from pathlib import Path
 if not __package__:  # run as a program: the checkout's own packages are found from its top
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools import lab_hosts, lab_transfer
 from tools.lab_engine import LABEL, LabError, engine_answers, ensure_engine, run, say
-from tools.lab_images import ensure_postgres
+from tools.lab_postgres import NEXT, ensure_postgres
 
 
 @contextlib.contextmanager
@@ -59,27 +66,93 @@ def down() -> None:
             say(f"removed {len(found)} {kind}(s)")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("engine", help="make sure that a Docker engine runs")
-    image = commands.add_parser("image", help="make sure that an image exists and print its name")
+
+    mirror = argparse.ArgumentParser(add_help=False)
+    mirror.add_argument("--mirror", help="Debian mirror to build from (default: this machine's own)")
+
+    image = commands.add_parser("image", parents=[mirror], help="make sure that an image exists and print its name")
     image.add_argument("name", help="for example postgres:17")
-    image.add_argument("--mirror", help="Debian mirror to build from (default: this machine's own)")
+    image.add_argument("--variant", choices=["", NEXT], default="", help="another image, as a new minor would be")
     image.add_argument("--no-pull", action="store_true", help="never look for the image in a registry")
-    commands.add_parser("down", help="remove the lab's containers, volumes and networks")
-    options = parser.parse_args(argv)
+
+    host = commands.add_parser("host", parents=[mirror], help="make sure that a host is up, or remove it")
+    host.add_argument("name", nargs="+", help="for example db1.example.org")
+    host.add_argument("--remove", action="store_true", help="remove the host and all that is on it")
+    host.add_argument("--suite", choices=sorted(lab_hosts.ENGINE_PACKAGES), help="its Debian release (default: trixie)")
+    host.add_argument("--engine", action="store_true", help="with its container engines installed")
+    host.add_argument("--volume", action="append", default=[], metavar="NAME:TARGET", help="a further volume")
+    host.add_argument("--podman-user", metavar="USER", help="prepare this user of the host for rootless podman")
+
+    commands.add_parser("ssh-config", help="write anew where the hosts are, and print the file's path")
+
+    give = commands.add_parser("give", help="load an image into a host's engine")
+    give.add_argument("host")
+    give.add_argument("image")
+    give.add_argument("--engine", choices=["docker", "podman"], default="docker")
+    give.add_argument("--user", default="root", help="whose engine it is (default: root's)")
+    give.add_argument("--as", dest="rename", metavar="NAME", help="what the image is called there")
+
+    archive = commands.add_parser("archive", help="save an image to a file below .cache/lab/ and print its path")
+    archive.add_argument("image")
+    archive.add_argument("file", type=Path)
+    archive.add_argument("--as", dest="rename", metavar="NAME", help="what the image is called in the file")
+
+    down = commands.add_parser("down", help="remove the lab's containers, volumes and networks")
+    down.add_argument("--hosts", action="store_true", help="this checkout's hosts only")
+    return top
+
+
+def image(options: argparse.Namespace) -> None:
+    name, _, version = options.name.partition(":")
+    if name != "postgres" or not version:
+        raise LabError(f"Cannot make {options.name}: unknown image. Ask for postgres:VERSION.")
+    print(ensure_postgres(version, options.mirror, not options.no_pull, options.variant))
+
+
+def host(options: argparse.Namespace) -> None:
+    for name in options.name:
+        if options.remove:
+            lab_hosts.remove_host(name)
+            continue
+        lab_hosts.ensure_host(name, options.suite, options.engine, options.volume, options.mirror)
+        if options.podman_user:
+            lab_hosts.prepare_podman(name, options.podman_user)
+
+
+def perform(options: argparse.Namespace) -> None:
+    """Do what the command line says.
+
+    Raises:
+        LabError: it failed, or cannot be done on this machine.
+    """
+    if options.command == "down" and not options.hosts:
+        down()
+        return
+    ensure_engine()
+    if options.command == "down":
+        for name in lab_hosts.hosts():
+            lab_hosts.remove_host(name)
+    elif options.command == "image":
+        image(options)
+    elif options.command == "host":
+        host(options)
+    elif options.command == "ssh-config":
+        print(lab_hosts.write_ssh_config())
+    elif options.command == "give":
+        lab_transfer.give(options.host, options.image, options.engine, options.user, options.rename)
+    elif options.command == "archive":
+        print(lab_transfer.archive(options.image, options.file, options.rename))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(argv)
     try:
         with only_one():
-            if options.command == "down":
-                down()
-                return 0
-            ensure_engine()
-            if options.command == "image":
-                name, _, version = options.name.partition(":")
-                if name != "postgres" or not version:
-                    raise LabError(f"Cannot make {options.name}: unknown image. Ask for postgres:VERSION.")
-                print(ensure_postgres(version, options.mirror, not options.no_pull))
+            perform(options)
         return 0
     except LabError as error:
         print(error, file=sys.stderr)

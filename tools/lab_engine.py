@@ -26,6 +26,8 @@ PACKAGES_OF_COMMAND = {
     "docker": ("docker-cli", "docker.io"),
     "iptables": ("iptables",),
     "debootstrap": ("debootstrap",),
+    "ssh": ("openssh-client",),
+    "ssh-keygen": ("openssh-client",),
 }
 
 
@@ -45,9 +47,13 @@ def say(message: str) -> None:
     print(f"lab: {message}", file=sys.stderr, flush=True)
 
 
-def run(argv: Sequence[str], *, env: dict[str, str] | None = None) -> str:
-    """Run a command to its end and return its standard output; its tail explains a failure."""
-    done = subprocess.run(argv, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
+def run(argv: Sequence[str], *, env: dict[str, str] | None = None, text: str = "") -> str:
+    """Run a command to its end, `text` on its standard input, and return its standard output.
+
+    Raises:
+        LabError: it failed; the tail of what it said explains why.
+    """
+    done = subprocess.run(argv, capture_output=True, text=True, env=env, input=text)
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
         raise LabError(f"Cannot run {' '.join(argv)}: exit code {done.returncode}\n{tail}")

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Holdfast contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab's images: the stock ones where a registry answers, built from Debian's packages where none does."""
+"""What the lab's images are made of and how: a registry where one answers, Debian's packages where none does."""
 
 from __future__ import annotations
 
@@ -22,14 +22,11 @@ INPUTS_DIR = Path(__file__).resolve().parent / "lab"
 PULL_FIRST_SIGN_SECONDS = 6
 PULL_SECONDS = 900
 
-#: The Debian release whose own packages carry a PostgreSQL major version.
-SUITE_OF_POSTGRES = {"15": "bookworm", "17": "trixie"}
 
-
-def inputs_hash(version: str) -> str:
-    """A hash of everything an image is made of, to know when to build it again."""
-    seen = hashlib.sha256(f"{version} {SUITE_OF_POSTGRES.get(version)}".encode())
-    for path in sorted((INPUTS_DIR / "postgres").iterdir()):
+def inputs_hash(folder: Path, *facts: str) -> str:
+    """A hash of the files and facts that an image is made of, to know when to build it again."""
+    seen = hashlib.sha256("\0".join(facts).encode())
+    for path in sorted(folder.iterdir()):
         seen.update(path.name.encode() + b"\0" + path.read_bytes())
     return seen.hexdigest()[:16]
 
@@ -57,30 +54,27 @@ def pull(image: str) -> bool:
     return False
 
 
-def machine_mirror() -> str:
-    """The Debian mirror that this machine installs its own packages from.
+def machine_mirror(archive: str = "") -> str | None:
+    """The mirror that this machine installs its own Debian packages from, or None where there is none.
 
-    Raises:
-        CannotHere: this is not Debian, or no source of its release was found.
+    Args:
+        archive: what follows the release's name in the sources, for example "-security".
     """
     told = Path("/etc/os-release").read_text().replace('"', "").splitlines()
     release = dict(line.split("=", 1) for line in told if "=" in line)
+    if release.get("ID") != "debian":
+        return None
     sources = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    texts = [path.read_text() for path in sources if path.suffix in (".list", ".sources") and path.is_file()]
-    if release.get("ID") == "debian":
-        suite = re.escape(release.get("VERSION_CODENAME", "stable"))
-        for text in texts:
-            one_line = re.search(rf"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+{suite}\s", text, re.M)
-            if one_line:
-                return one_line[1]
-            for stanza in re.split(r"\n\s*\n", text):
-                uri = re.search(r"^URIs:\s*(\S+)", stanza, re.M)
-                if uri and re.search(rf"^Suites:.*\b{suite}(\s|$)", stanza, re.M):
-                    return uri[1]
-    raise CannotHere(
-        "Cannot build a Debian image: no registry answers, and this machine's apt sources name no Debian "
-        "mirror. Name one with --mirror, or load the image by hand."
-    )
+    suite = re.escape(release.get("VERSION_CODENAME", "stable") + archive)
+    for text in (path.read_text() for path in sources if path.suffix in (".list", ".sources") and path.is_file()):
+        one_line = re.search(rf"^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+{suite}\s", text, re.M)
+        if one_line:
+            return one_line[1]
+        for stanza in re.split(r"\n\s*\n", text):
+            uri = re.search(r"^URIs:\s*(\S+)", stanza, re.M)
+            if uri and re.search(rf"^Suites:(?:.*\s)?{suite}(\s|$)", stanza, re.M):
+                return uri[1]
+    return None
 
 
 def ensure_base(suite: str, mirror: str | None) -> str:
@@ -91,6 +85,11 @@ def ensure_base(suite: str, mirror: str | None) -> str:
     if os.geteuid() != 0:
         raise CannotHere(f"Cannot build {image}: no registry answers, and debootstrap needs root.")
     mirror = mirror or machine_mirror()
+    if mirror is None:
+        raise CannotHere(
+            f"Cannot build {image}: no registry answers, and this machine's apt sources name no Debian "
+            "mirror. Name one with --mirror, or load the image by hand."
+        )
     ensure_commands(["debootstrap"])
     with tempfile.TemporaryDirectory(prefix="holdfast-lab-") as work:
         root = Path(work) / "root"
@@ -105,25 +104,20 @@ def ensure_base(suite: str, mirror: str | None) -> str:
     return image
 
 
-def ensure_postgres(version: str, mirror: str | None, may_pull: bool) -> str:
-    """Make sure that an image of this PostgreSQL major version exists, and return its name."""
-    image, inputs = f"holdfast-lab/postgres:{version}", inputs_hash(version)
-    if image_label(image, INPUTS_LABEL) == inputs:
-        return image
+def build(image: str, context: Path, inputs: str, **arguments: str) -> None:
+    """Build an image and note on it what it was made of.
+
+    Args:
+        image: its name and tag.
+        context: the directory with its Dockerfile.
+        inputs: what `inputs_hash` says of all it is made of.
+        arguments: the Dockerfile's ARGs.
+    """
     labels = ["--label", LABEL, "--label", f"{INPUTS_LABEL}={inputs}"]
-    if may_pull and pull(f"postgres:{version}"):
-        with tempfile.TemporaryDirectory(prefix="holdfast-lab-") as work:
-            (Path(work) / "Dockerfile").write_text(f"FROM postgres:{version}\n")
-            run(["docker", "build", "-q", *labels, "-t", image, work])
-        return image
-    suite = SUITE_OF_POSTGRES.get(version)
-    if suite is None:
-        raise CannotHere(
-            f"Cannot build {image}: no registry answers, and Debian's packages carry only "
-            f"{', '.join(SUITE_OF_POSTGRES)}. Choose one of these or give the machine a registry."
-        )
-    base = ensure_base(suite, mirror)
-    say(f"building {image} from Debian's packages")
-    arguments = ["--build-arg", f"BASE={base}", "--build-arg", f"PG_MAJOR={version}"]
-    run(["docker", "build", "-q", *arguments, *labels, "-t", image, str(INPUTS_DIR / "postgres")])
-    return image
+    given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    run(["docker", "build", "-q", *given, *labels, "-t", image, str(context)])
+
+
+def up_to_date(image: str, inputs: str) -> bool:
+    """Whether an image exists and was made of these inputs."""
+    return image_label(image, INPUTS_LABEL) == inputs

@@ -9,15 +9,33 @@ fail() {
     exit 1
 }
 
-# The value of a variable or of the file that VARIABLE_FILE names; both at once is a mistake.
+# Sets and exports a variable from the file that VARIABLE_FILE names, or to its default; both at once is
+# a mistake. Only root may be able to read the file, so this comes before the change of user.
 setting() {
-    local name=$1 default=${2:-} file=${1}_FILE
+    local name=$1 default=${2:-} file=${1}_FILE value
     if [ -n "${!name:-}" ] && [ -n "${!file:-}" ]; then
         fail "both $name and $file are set; set one of them"
     elif [ -n "${!file:-}" ]; then
-        cat "${!file}"
+        value=$(< "${!file}")
     else
-        printf '%s' "${!name:-$default}"
+        value=${!name:-$default}
+    fi
+    export "$name=$value"
+    unset "$file"
+}
+
+# From version 18 on the volume is one level higher: data or a volume at an old place would stay unseen.
+refuse_old_places() {
+    [ "$PG_MAJOR" -ge 18 ] && [ "$PGDATA" = "/var/lib/postgresql/$PG_MAJOR/docker" ] || return 0
+    local place
+    for place in /var/lib/postgresql /var/lib/postgresql/data /var/lib/postgresql/*/docker; do
+        if [ -s "$place/PG_VERSION" ]; then
+            fail "there is data of another version or layout in $place; this image keeps its own in $PGDATA"
+        fi
+    done
+    if mountpoint -q /var/lib/postgresql/data; then
+        fail "a volume is mounted at /var/lib/postgresql/data, which this image does not use;" \
+            "mount it at /var/lib/postgresql"
     fi
 }
 
@@ -73,6 +91,10 @@ first_start() {
 [ "${1:0:1}" != - ] || set -- postgres "$@"
 
 if [ "$1" = postgres ]; then
+    setting POSTGRES_PASSWORD
+    setting POSTGRES_USER postgres
+    setting POSTGRES_DB "$POSTGRES_USER"
+    setting POSTGRES_INITDB_ARGS
     if [ "$(id -u)" = 0 ]; then
         mkdir -p "$PGDATA"
         find "$PGDATA" \! -user postgres -exec chown postgres '{}' +
@@ -82,9 +104,10 @@ if [ "$1" = postgres ]; then
         HOME=/var/lib/postgresql exec setpriv --reuid=postgres --regid=postgres --init-groups "$0" "$@"
     fi
     if [ ! -s "$PGDATA/PG_VERSION" ]; then
-        password=$(setting POSTGRES_PASSWORD)
-        user=$(setting POSTGRES_USER postgres)
-        database=$(setting POSTGRES_DB "$user")
+        refuse_old_places
+        password=$POSTGRES_PASSWORD
+        user=$POSTGRES_USER
+        database=$POSTGRES_DB
         host_auth=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
         first_start
     fi
