@@ -1,0 +1,136 @@
+"""The rights of the backup account suffice for all that a backup holds, and each of them is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.postgres.access import access_from_config
+from holdfast.postgres.locate import open_place
+from holdfast.postgres.server import Server as SeenServer
+from holdfast.system import System
+from tests.support import sample
+from tests.support.accounts import BACKUP, PASSWORD, log_in, make
+from tests.support.backups import back_up, fingerprint_of, restore, restore_in_place, restore_new, tidied
+from tests.support.clusters import Cluster
+from tests.support.servers import Server
+
+Clusters = Callable[..., Cluster]
+
+
+@pytest.fixture
+def shop(server: Server, cluster: Clusters) -> Iterator[Cluster]:
+    """A cluster on each server in turn, which has no account of Holdfast's yet."""
+    with tidied(server):
+        yield cluster(server, backup={"jobs": 2})
+
+
+@pytest.fixture
+def guarded(shop: Cluster) -> str:
+    """A database with all that takes a right of its own to read."""
+    name = sample.load(shop.server, shop.server.create_database("guarded"))
+    shop.server.psql(
+        "CREATE TABLE secrets AS SELECT n AS id FROM generate_series(1, 9) AS n;"
+        " REVOKE ALL ON secrets FROM PUBLIC; ALTER TABLE secrets ENABLE ROW LEVEL SECURITY;"
+        " ALTER TABLE secrets FORCE ROW LEVEL SECURITY",
+        name,
+    )
+    return name
+
+
+@pytest.fixture
+def by_backup_account(shop: Cluster, guarded: str) -> Cluster:
+    """The cluster as it should be configured: one account backs it up, another one restores."""
+    make(shop, password=PASSWORD)
+    shop.configure(access={"user": BACKUP, "restore_user": "postgres"})
+    return shop
+
+
+def test_what_the_backup_account_takes_comes_back_as_it_was(by_backup_account: Cluster, guarded: str) -> None:
+    shop, server = by_backup_account, by_backup_account.server
+    taken = back_up(shop)
+    assert (taken["state"], taken["warnings"], taken["role_passwords"]) == ("complete", [], True)
+    assert fingerprint_of(shop, taken["id"], guarded)["level"] == "digest"
+    assert restore_new(shop, taken["id"], guarded, "again")["verdict"] == "match"
+    assert server.query('SELECT count(*) FROM "Mixed Case".secrets', "again") == [(9,)]
+    server.query('DELETE FROM "Mixed Case".secrets', guarded)
+    result = restore_in_place(shop, taken["id"], guarded)
+    assert result["verdict"] == "match"
+    assert server.query('SELECT count(*) FROM "Mixed Case".secrets', guarded) == [(9,)]
+    manifest = shop.repository / "backups" / result["safety_backup"] / "manifest.json"
+    assert '"outcome": "complete"' in manifest.read_text()
+
+
+def test_a_whole_cluster_comes_back_through_the_account_that_restores(
+    by_backup_account: Cluster, another_server: Callable[[Server], Server]
+) -> None:
+    shop, old = by_backup_account, by_backup_account.server
+    old.query("CREATE ROLE worker LOGIN PASSWORD 'worker''s own'")
+    taken = back_up(shop)
+    new = another_server(old)
+    shop.configure(access={"host": str(new.socket_dir), "port": new.port})
+    result = restore(shop, "--id", taken["id"], "--whole-cluster", "--confirm", "shop")
+    assert result["verdict"] == "match"
+    assert log_in(new, "worker", "worker's own") == "worker"
+    assert log_in(new, BACKUP, PASSWORD) == BACKUP
+    assert not make(shop, password=PASSWORD).changed
+    assert back_up(shop)["warnings"] == []
+
+
+@pytest.mark.parametrize(
+    ("without", "named"),
+    [
+        (f"ALTER ROLE {BACKUP} NOLOGIN", "is not permitted to log in"),
+        (f"ALTER ROLE {BACKUP} NOBYPASSRLS", "row security"),
+        (f"REVOKE pg_read_all_data FROM {BACKUP}", "may not read all of"),
+        (f"ALTER ROLE {BACKUP} RESET lo_compat_privileges", "permission denied for large object"),
+    ],
+)
+def test_a_backup_without_one_of_the_rights_fails(by_backup_account: Cluster, without: str, named: str) -> None:
+    by_backup_account.server.query(without)
+    run = by_backup_account.holdfast("backup", "--json")
+    assert run.returncode != 0
+    assert named in run.json["reason"]
+
+
+def test_passwords_of_roles_take_reading_all_data(by_backup_account: Cluster) -> None:
+    shop = by_backup_account
+    shop.server.query(f"REVOKE pg_read_all_data FROM {BACKUP}")
+    taken = back_up(shop, "--database", "postgres")
+    assert any("may not read pg_authid" in said for said in taken["limitations"])
+
+
+def test_where_the_data_lie_takes_reading_all_settings(by_backup_account: Cluster) -> None:
+    shop = by_backup_account
+
+    def seen() -> str | None:
+        access = access_from_config(shop.config()["access"], "of the test")
+        place = open_place(access, System(), (0, 0), "test")
+        return SeenServer(place, "postgres", shop.name).facts.data_directory
+
+    assert seen() == shop.server.query("SHOW data_directory")[0][0]
+    shop.server.query(f"REVOKE pg_read_all_settings FROM {BACKUP}")
+    assert seen() is None
+
+
+def test_a_physical_copy_takes_replication(by_backup_account: Cluster, tmp_path: Path) -> None:
+    server = by_backup_account.server
+    copy = ["--username", BACKUP, "--checkpoint=fast", "--wal-method=stream", "--no-sync"]
+    server.run("pg_basebackup", *copy, f"--pgdata={tmp_path / 'copy'}")
+    assert (tmp_path / "copy" / "PG_VERSION").read_text().strip() == str(server.major)
+    server.query(f"ALTER ROLE {BACKUP} NOREPLICATION")
+    with pytest.raises(AssertionError, match=r"REPLICATION|replication role"):
+        server.run("pg_basebackup", *copy, f"--pgdata={tmp_path / 'refused'}")
+
+
+def test_what_takes_a_superuser_is_said(by_backup_account: Cluster, guarded: str) -> None:
+    subscription = "CREATE SUBSCRIPTION news CONNECTION 'host=nowhere.invalid' PUBLICATION p WITH (connect = false)"
+    by_backup_account.server.query(subscription, guarded)
+    try:
+        taken = back_up(by_backup_account, "--database", guarded)
+        assert any("subscriptions not dumped" in said for said in taken["warnings"])
+    finally:
+        by_backup_account.server.query("ALTER SUBSCRIPTION news SET (slot_name = NONE)", guarded)
+        by_backup_account.server.query("DROP SUBSCRIPTION news", guarded)
