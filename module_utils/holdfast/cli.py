@@ -33,7 +33,7 @@ _EPILOG = """\
 exit codes: 0 done; 1 unexpected; 2 wrong configuration or argument; 3 server or tools not reachable;
 4 repository not usable; 5 busy; 6 backup failed; 7 restore refused before it touched anything; 8 backup
 corrupt; 9 not found; 10 restore failed, target as before; 11 restored data differ, target as before;
-130 interrupted.
+12 the data are not where, or as, they should be; 130 interrupted.
 """
 
 

@@ -30,7 +30,10 @@ FINGERPRINT_LEVELS = ("none", "counts", "digest")
 _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 #: PostgreSQL keeps lock_timeout as milliseconds in 31 bits.
 _LONGEST_LOCK_TIMEOUT = (2**31 - 1) // 1000
-_TOP = {"schema", "cluster", "repository", "access", "backup", "retention"}
+#: Source: the engines' own rule for names of volumes.
+_VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_TOP = {"schema", "cluster", "repository", "access", "backup", "retention", "guard"}
+GUARD_LEVELS = ("error", "warning", "ignore")
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,41 @@ class BackupOptions:
 
 
 @dataclass(frozen=True)
+class GuardPolicy:
+    """What the guard expects, and how much each finding that an operator may accept weighs.
+
+    :param volume: name of the volume that must hold the data, or an absolute path; None expects no certain one.
+    """
+
+    volume: Optional[str] = None
+    checksums: str = "warning"
+    fsync: str = "error"
+    full_page_writes: str = "error"
+    collation: str = "error"
+    compose: str = "error"
+
+    @classmethod
+    def from_config(cls, raw: Mapping[str, Any], where: str) -> GuardPolicy:
+        """Read the ``guard`` object of a configuration.
+
+        :raises ConfigError: an unknown key or level, or a volume that is no name and no absolute path.
+        """
+        known = set(cls.__dataclass_fields__)
+        unknown = sorted(set(raw) - known)
+        if unknown:
+            raise _bad(where, f"guard has unknown keys {unknown}", f"Known keys: {', '.join(sorted(known))}.")
+        values = {name: value for name, value in raw.items() if value is not None}
+        for name in known - {"volume"}:
+            if values.get(name, "error") not in GUARD_LEVELS:
+                raise _bad(where, f"guard.{name} is {values[name]!r}", f"Give one of {', '.join(GUARD_LEVELS)}.")
+        volume = values.get("volume", "/")
+        if not isinstance(volume, str) or not (os.path.isabs(volume) or _VOLUME.fullmatch(volume)):
+            raise _bad(where, f"guard.volume is {volume!r}", "Give the name of a volume, or an absolute path.")
+        _require_text(raw, where, "guard")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
 class ClusterConfig:
     """Everything Holdfast knows about one cluster before it asks the server."""
 
@@ -103,6 +141,7 @@ class ClusterConfig:
     backup: BackupOptions
     retention: RetentionPolicy
     source: Optional[Path] = None
+    guard: GuardPolicy = field(default_factory=GuardPolicy)
 
     @classmethod
     def from_mapping(cls, raw: Any, where: str, source: Optional[Path] = None) -> ClusterConfig:
@@ -126,7 +165,7 @@ class ClusterConfig:
         repository = raw["repository"]
         if not isinstance(repository, str) or not os.path.isabs(repository):
             raise _bad(where, f"repository is {repository!r}", "Give an absolute path.")
-        for key in ("access", "backup", "retention"):
+        for key in ("access", "backup", "retention", "guard"):
             if not isinstance(raw.get(key, {}), dict):
                 raise _bad(where, f"{key} is {raw[key]!r}", "Give a JSON object.")
         return cls(
@@ -136,6 +175,7 @@ class ClusterConfig:
             backup=BackupOptions.from_config(raw.get("backup", {}), where),
             retention=RetentionPolicy.from_config(raw.get("retention", {})),
             source=source,
+            guard=GuardPolicy.from_config(raw.get("guard", {}), where),
         )
 
 

@@ -107,3 +107,9 @@ class VerificationError(RestoreError):
     """The restored data are not the data that were backed up; the target is as it was before."""
 
     exit_code = 11
+
+
+class GuardError(HoldfastError):
+    """The data are not where, or not as, they should be; nothing was touched."""
+
+    exit_code = 12

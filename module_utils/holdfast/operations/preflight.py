@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
 from ..errors import PreflightError
@@ -20,6 +19,7 @@ from ..repository.manifest import Manifest
 from ..repository.store import Repository
 from ..system import System
 from .catalogue import time_of
+from .checks import Check
 
 if TYPE_CHECKING:
     from ..postgres.rows import Rows
@@ -28,19 +28,6 @@ if TYPE_CHECKING:
 
 #: A restored database may need a little more than the original had: indexes are built beside their data.
 _SPACE_FACTOR = 1.2
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding: ``ok``, ``warning`` or ``error``."""
-
-    name: str
-    result: str
-    detail: str
-
-    def as_dict(self) -> dict[str, str]:
-        """As JSON."""
-        return {"check": self.name, "result": self.result, "detail": self.detail}
 
 
 def require_no_errors(checks: Sequence[Check], what: str) -> None:
@@ -114,7 +101,8 @@ def check_server(server: Server, manifest: Manifest, databases: Sequence[str], w
                 Check(
                     "rights",
                     "warning" if able else "error",
-                    f"{facts.user} is no superuser" + ("" if able else " and may not do this"),
+                    f"{facts.user} is no superuser"
+                    + ("" if able else " and may not do this; access.restore_user can name one for restores"),
                 )
             )
         entries = [entry for entry in (manifest.database(name) for name in databases) if entry]

@@ -19,8 +19,9 @@ from ..repository.manifest import Manifest
 from ..repository.store import Repository
 from ..system import System
 from .catalogue import select, time_of
+from .checks import Check
 from .context import Connected, connect, explained, open_repository
-from .preflight import Check, check_backup, check_empty, check_server, check_target, check_tools
+from .preflight import check_backup, check_empty, check_server, check_target, check_tools
 
 MODES = ("new", "in_place", "whole_cluster")
 

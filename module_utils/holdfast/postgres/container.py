@@ -23,6 +23,7 @@ from . import engine
 from .access import ContainerAccess
 from .passfile import PassfileCopy, remove_dead_copies
 from .place import SESSION_OPTIONS, quote_conninfo
+from .rootfs import Rootfs
 
 LABEL = "io.holdfast.tools-of"
 _PASSFILE = "/run/holdfast/passfile"
@@ -157,36 +158,9 @@ class ContainerPlace:
         return None
 
     def _inside(self, path: str) -> Optional[Path]:
-        """A path of the container as seen from this host, or None where that cannot be had.
-
-        Links are followed by hand within the container's root: followed by the kernel, an absolute one
-        (``/var/run`` → ``/run``) would lead into this host's own tree, to another server's socket.
-        """
-        process = Path(f"/proc/{self._facts['State']['Pid']}")
-        if not _is_of_container(process, self.container_id):
-            return None
-        root = process / "root"
-        parts = [part for part in path.split("/") if part]
-        resolved: list[str] = []
-        for _hop in range(64):
-            if not parts:
-                break
-            part = parts.pop(0)
-            if part == "..":
-                resolved = resolved[:-1]
-                continue
-            here = root.joinpath(*resolved, part)
-            try:
-                if here.is_symlink():
-                    target = os.readlink(here)
-                    resolved = [] if target.startswith("/") else resolved
-                    parts = [piece for piece in target.split("/") if piece not in ("", ".")] + parts
-                    continue
-            except OSError:
-                return None
-            resolved.append(part)
-        found = root.joinpath(*resolved)
-        return found if not parts and os.access(found, os.R_OK | os.X_OK) else None
+        """A path of the container as seen from this host, or None where that cannot be had."""
+        rootfs = Rootfs.of(self._facts)
+        return rootfs.on_host(path) if rootfs else None
 
     def _address(self) -> str:
         if self._facts.get("HostConfig", {}).get("NetworkMode") == "host":
@@ -200,17 +174,6 @@ class ContainerPlace:
             "neither its socket nor its address can be reached from this host",
             "Run as root (docker) or as the user that started it (rootless podman).",
         )
-
-
-def _is_of_container(process: Path, container_id: str) -> bool:
-    """Whether a process of this host is of that container: an engine elsewhere counts other processes.
-
-    Both engines name its control group after the container, and mount files of the container's into it.
-    """
-    try:
-        return any(container_id in (process / name).read_text() for name in ("cgroup", "mountinfo"))
-    except OSError:
-        return False
 
 
 def _is_socket(path: Path) -> bool:

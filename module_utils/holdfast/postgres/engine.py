@@ -8,13 +8,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import shutil
+from collections.abc import Mapping
+from typing import Any, Optional
 
 from ..errors import AccessError
-from ..system import Command, Finished, System
+from ..system import Command, Finished, System, child_environment
 from .access import ContainerAccess
 
-_MISSING = ("no such container", "no container with")
+_MISSING = (
+    "no such container", "no container with", "no such volume", "no volume with", "no such image", "image not known",
+)  # fmt: skip
 #: What compose calls the containers of ``compose run``: they belong to the service, but are not the server.
 _ONE_OFF = "com.docker.compose.oneoff"
 
@@ -35,23 +39,99 @@ def ask(access: ContainerAccess, system: System, *arguments: str) -> Finished:
         ) from error
 
 
+def installed(access: ContainerAccess) -> bool:
+    """Whether the engine is on this host at all."""
+    return shutil.which(access.engine, path=child_environment({})["PATH"]) is not None
+
+
 def find(access: ContainerAccess, system: System) -> dict[str, Any]:
     """What the engine says of the running container that the access names.
 
     :raises AccessError: no engine, no such container, more than one, or it does not run.
     """
-    found = _inspect(access, system, access.container) if access.container else _by_compose(access, system)
-    running = [facts for facts in found if facts.get("State", {}).get("Running")]
+    facts = look_up(access, system)
+    if facts is None and access.container:
+        raise refusal(
+            access,
+            f"{access.engine} knows no such container",
+            f"See '{access.engine} ps --all' and correct access.container.",
+        )
+    if facts is None:
+        raise refusal(
+            access, f"no container is service {access.service} of project {access.project}",
+            f"See '{access.engine} ps --all' and correct access.project and access.service.",
+        )  # fmt: skip
+    if not runs(facts):
+        raise refusal(
+            access, "it is not running", f"Start it ('{access.engine} start {name(facts)}') and look at its log."
+        )
+    return facts
+
+
+def look_up(access: ContainerAccess, system: System) -> Optional[dict[str, Any]]:
+    """What the engine says of the container that the access names: the running one, else a stopped one, else None.
+
+    :raises AccessError: the engine does not answer, or more than one such container runs.
+    """
+    if access.container:
+        found = inspect(access, system, "container", access.container)
+    else:
+        found = [facts for facts in _by_compose(access, system) if labels(facts).get(_ONE_OFF) != "True"]
+    running = [facts for facts in found if runs(facts)]
     if len(running) > 1:
-        names = ", ".join(sorted(str(facts.get("Name", "")).lstrip("/") for facts in running))
+        names = ", ".join(sorted(map(name, running)))
         raise refusal(
             access, f"{len(running)} running containers are meant ({names})",
             "Name one of them as access.container, instead of access.project and access.service.",
         )  # fmt: skip
-    if not running:
-        name = str(found[0].get("Name", "")).lstrip("/")
-        raise refusal(access, "it is not running", f"Start it ('{access.engine} start {name}') and look at its log.")
-    return running[0]
+    return next(iter([*running, *found]), None)
+
+
+def inspect(access: ContainerAccess, system: System, kind: str, *names: str) -> list[dict[str, Any]]:
+    """What the engine says of containers, images or volumes; those that do not exist are left out.
+
+    :param kind: ``container``, ``image`` or ``volume``.
+    :raises AccessError: the engine does not answer.
+    """
+    if not names:
+        return []
+    done = ask(access, system, kind, "inspect", "--", *names)
+    if done.returncode != 0 and not any(sign in done.stderr.lower() for sign in _MISSING):
+        raise _unanswered(access, done)
+    facts: list[dict[str, Any]] = json.loads(done.stdout or "[]")
+    return facts
+
+
+def listed(access: ContainerAccess, system: System, *arguments: str) -> list[str]:
+    """The words that a listing of the engine prints, such as ids.
+
+    :raises AccessError: the engine does not answer.
+    """
+    done = ask(access, system, *arguments)
+    if done.returncode != 0:
+        raise _unanswered(access, done)
+    return done.stdout.split()
+
+
+def name(facts: Mapping[str, Any]) -> str:
+    """A container's name: docker says it with a slash before it."""
+    return str(facts.get("Name", "")).lstrip("/")
+
+
+def runs(facts: Mapping[str, Any]) -> bool:
+    """Whether a container runs."""
+    return bool(facts.get("State", {}).get("Running"))
+
+
+def labels(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The labels of a container."""
+    return facts.get("Config", {}).get("Labels") or {}
+
+
+def environment(facts: Mapping[str, Any]) -> dict[str, str]:
+    """The environment that a container or an image was given."""
+    pairs = (pair.partition("=") for pair in facts.get("Config", {}).get("Env") or [])
+    return {key: value for key, _, value in pairs}
 
 
 def refusal(access: ContainerAccess, reason: str, next_step: str) -> AccessError:
@@ -60,42 +140,15 @@ def refusal(access: ContainerAccess, reason: str, next_step: str) -> AccessError
 
 
 def _by_compose(access: ContainerAccess, system: System) -> list[dict[str, Any]]:
-    labels = {"project": access.project, "service": access.service}
+    wanted = {"project": access.project, "service": access.service}
     filters = [
-        part for key, value in labels.items() for part in ("--filter", f"label=com.docker.compose.{key}={value}")
+        part for key, value in wanted.items() for part in ("--filter", f"label=com.docker.compose.{key}={value}")
     ]
-    done = ask(access, system, "ps", "--all", "--quiet", "--no-trunc", *filters)
-    if done.returncode != 0:
-        raise _unanswered(access, done)
-    found = _inspect(access, system, *done.stdout.split()) if done.stdout.split() else []
-    found = [facts for facts in found if _labels(facts).get(_ONE_OFF) != "True"]
-    if not found:
-        raise refusal(
-            access, f"no container is service {access.service} of project {access.project}",
-            f"See '{access.engine} ps --all' and correct access.project and access.service.",
-        )  # fmt: skip
-    return found
-
-
-def _inspect(access: ContainerAccess, system: System, *names: str) -> list[dict[str, Any]]:
-    done = ask(access, system, "container", "inspect", "--", *names)
-    if done.returncode != 0:
-        raise _unanswered(access, done)
-    facts: list[dict[str, Any]] = json.loads(done.stdout)
-    return facts
-
-
-def _labels(facts: dict[str, Any]) -> dict[str, str]:
-    return facts.get("Config", {}).get("Labels") or {}
+    found = listed(access, system, "ps", "--all", "--quiet", "--no-trunc", *filters)
+    return inspect(access, system, "container", *found)
 
 
 def _unanswered(access: ContainerAccess, done: Finished) -> AccessError:
-    if any(sign in done.stderr.lower() for sign in _MISSING):
-        return refusal(
-            access,
-            f"{access.engine} knows no such container",
-            f"See '{access.engine} ps --all' and correct access.container.",
-        )
     return refusal(
         access, done.last_error,
         f"See that the engine runs and that this account may use it ('{access.engine} ps' as the same user).",
