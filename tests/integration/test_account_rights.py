@@ -134,3 +134,17 @@ def test_what_takes_a_superuser_is_said(by_backup_account: Cluster, guarded: str
     finally:
         by_backup_account.server.query("ALTER SUBSCRIPTION news SET (slot_name = NONE)", guarded)
         by_backup_account.server.query("DROP SUBSCRIPTION news", guarded)
+
+
+def test_passwords_of_foreign_servers_that_only_a_superuser_reads_are_named(
+    by_backup_account: Cluster, guarded: str
+) -> None:
+    by_backup_account.server.psql(
+        "CREATE FOREIGN DATA WRAPPER far; CREATE SERVER away FOREIGN DATA WRAPPER far;"
+        " CREATE USER MAPPING FOR postgres SERVER away OPTIONS (password 'kept nowhere')",
+        guarded,
+    )
+    taken = back_up(by_backup_account)
+    assert any("postgres on away" in said for said in taken["limitations"])
+    by_backup_account.configure(access={"user": "postgres"})
+    assert not any("postgres on away" in said for said in back_up(by_backup_account)["limitations"])

@@ -155,4 +155,13 @@ def _not_covered(connection: Rows) -> list[str]:
     row = connection.execute("SELECT count(*) FROM pg_subscription_rel").fetchone()
     if row and row[0]:
         said.append("subscriptions are restored disabled, and without their progress")
+    rows = connection.execute(
+        "SELECT format('%I on %I', usename, srvname) FROM pg_user_mappings WHERE umoptions IS NULL"
+        " AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) ORDER BY 1"
+    ).fetchall()
+    if rows:
+        said.append(
+            "options of user mappings, such as foreign servers' passwords, may be missing, as only a superuser may read them: "
+            + ", ".join(name for (name,) in rows)
+        )
     return said
