@@ -35,7 +35,7 @@ from pathlib import Path
 if not __package__:  # run as a program: the checkout's own packages are found from its top
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import lab_hosts, lab_transfer
+from tools import lab_hosts, lab_registry, lab_transfer
 from tools.lab_engine import LABEL, LabError, engine_answers, ensure_engine, run, say
 from tools.lab_postgres import NEXT, ensure_postgres
 
@@ -64,6 +64,7 @@ def down() -> None:
         if found:
             run(["docker", *removal, *found])
             say(f"removed {len(found)} {kind}(s)")
+    lab_hosts.write_ssh_config()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,9 +83,17 @@ def parser() -> argparse.ArgumentParser:
     host = commands.add_parser("host", parents=[mirror], help="make sure that a host is up, or remove it")
     host.add_argument("name", nargs="+", help="for example db1.example.org")
     host.add_argument("--remove", action="store_true", help="remove the host and all that is on it")
+    host.add_argument("--reboot", action="store_true", help="shut the host down and boot it again")
     host.add_argument("--suite", choices=sorted(lab_hosts.ENGINE_PACKAGES), help="its Debian release (default: trixie)")
     host.add_argument("--engine", action="store_true", help="with its container engines installed")
     host.add_argument("--volume", action="append", default=[], metavar="NAME:TARGET", help="a further volume")
+    host.add_argument(
+        "--registry",
+        nargs="?",
+        const=",".join(lab_registry.TAGS),
+        metavar="TAG,TAG",
+        help="let it pull postgres:TAG, by default of all tags the lab can make: %(const)s",
+    )
     host.add_argument("--podman-user", metavar="USER", help="prepare this user of the host for rootless podman")
 
     commands.add_parser("ssh-config", help="write anew where the hosts are, and print the file's path")
@@ -102,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
     archive.add_argument("--as", dest="rename", metavar="NAME", help="what the image is called in the file")
 
     down = commands.add_parser("down", help="remove the lab's containers, volumes and networks")
-    down.add_argument("--hosts", action="store_true", help="this checkout's hosts only")
+    down.add_argument("--hosts", action="store_true", help="only this checkout's hosts and their registry")
     return top
 
 
@@ -118,7 +127,13 @@ def host(options: argparse.Namespace) -> None:
         if options.remove:
             lab_hosts.remove_host(name)
             continue
+        if options.reboot:
+            lab_hosts.reboot(name)
+            continue
         lab_hosts.ensure_host(name, options.suite, options.engine, options.volume, options.mirror)
+        if options.registry:
+            address = lab_registry.ensure_registry(options.registry.split(","), options.mirror)
+            lab_registry.prefer_registry(lab_hosts.container_name(name), address)
         if options.podman_user:
             lab_hosts.prepare_podman(name, options.podman_user)
 
@@ -134,8 +149,7 @@ def perform(options: argparse.Namespace) -> None:
         return
     ensure_engine()
     if options.command == "down":
-        for name in lab_hosts.hosts():
-            lab_hosts.remove_host(name)
+        lab_hosts.remove_all()
     elif options.command == "image":
         image(options)
     elif options.command == "host":

@@ -22,7 +22,6 @@ from tools.lab_engine import LABEL, LabError, run, say
 from tools.lab_images import INPUTS_DIR, build, ensure_base, inputs_hash, up_to_date
 
 HOST_LABEL = "holdfast.lab.host"
-CHECKOUT_LABEL = f"holdfast.lab.checkout={lab_ssh.CHECKOUT}"
 BOOT_SECONDS = 60
 DEFAULT_SUITE = "trixie"
 CGROUPS = Path("/sys/fs/cgroup")
@@ -80,10 +79,12 @@ def run_command(host: str, image: str, volumes: Sequence[str]) -> list[str]:
     devices = [word for path in ("/dev/fuse", "/dev/net/tun") if os.path.exists(path) for word in ("--device", path)]
     return [
         *("docker", "run", "--detach", "--name", container_name(host), "--hostname", host),
-        *("--label", LABEL, "--label", CHECKOUT_LABEL, "--label", f"{HOST_LABEL}={host}"),
+        *("--label", LABEL, "--label", lab_ssh.CHECKOUT_LABEL, "--label", f"{HOST_LABEL}={host}"),
         *("--cap-add=ALL", "--cap-drop=SYS_RESOURCE"),
         *(f"--security-opt={option}=unconfined" for option in ("seccomp", "apparmor", "systempaths")),
         *devices,
+        # An engine inside stops its own containers first, and a database takes its time.
+        *("--stop-timeout", "60"),
         *("--tmpfs", "/run", "--tmpfs", "/tmp"),
         *cgroups,
         *(word for volume in volumes for word in ("--volume", volume)),
@@ -128,20 +129,39 @@ def _create(host: str, image: str, volumes: Sequence[str]) -> None:
             raise LabError(f"Cannot mount {volume}: not of the form NAME:/TARGET or /PATH:/TARGET.")
         if not source.startswith("/"):
             source = f"{container_name(host)}_{source}"
-            labels = ["--label", LABEL, "--label", CHECKOUT_LABEL, "--label", f"{HOST_LABEL}={host}"]
+            labels = ["--label", LABEL, "--label", lab_ssh.CHECKOUT_LABEL, "--label", f"{HOST_LABEL}={host}"]
             run(["docker", "volume", "create", *labels, source])
         placed.append(f"{source}:{target}")
     run(run_command(host, image, placed))
 
 
+def reboot(host: str) -> None:
+    """Shut a host down in good order and boot it again."""
+    if _is_running(container_name(host)) is None:
+        raise LabError(f"Cannot reboot {host}: there is no such host. See: tools/lab.py host {host}")
+    run(["docker", "stop", container_name(host)])
+    ensure_host(host, None, False, [], None)
+
+
 def remove_host(host: str) -> None:
     """Remove a host with everything on it; one that is not there is not missed."""
     lab_ssh.disconnect(host)
+    _remove(f"{HOST_LABEL}={host}")
+
+
+def remove_all() -> None:
+    """Remove all that this checkout's lab runs: the hosts and the registry."""
+    for host in hosts():
+        lab_ssh.disconnect(host)
+    _remove(lab_ssh.CHECKOUT_LABEL)
+
+
+def _remove(label: str) -> None:
     for listing, removal in (
         (["ps", "--all"], ["rm", "--force", "--volumes"]),
         (["volume", "ls"], ["volume", "rm"]),
     ):
-        labels = ["--filter", f"label={CHECKOUT_LABEL}", "--filter", f"label={HOST_LABEL}={host}"]
+        labels = ["--filter", f"label={lab_ssh.CHECKOUT_LABEL}", "--filter", f"label={label}"]
         found = run(["docker", *listing, "--quiet", *labels]).split()
         if found:
             run(["docker", *removal, *found])
@@ -151,7 +171,7 @@ def remove_host(host: str) -> None:
 def hosts() -> list[str]:
     """The names of this checkout's hosts, running or not."""
     template = f'{{{{.Label "{HOST_LABEL}"}}}}'
-    labels = ["--filter", f"label={CHECKOUT_LABEL}", "--filter", f"label={HOST_LABEL}"]
+    labels = ["--filter", f"label={lab_ssh.CHECKOUT_LABEL}", "--filter", f"label={HOST_LABEL}"]
     return sorted(run(["docker", "ps", "--all", *labels, "--format", template]).split())
 
 

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache" / "lab"
 #: Tells this checkout's hosts from those of another one on the same machine.
 CHECKOUT = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:6]
+CHECKOUT_LABEL = f"holdfast.lab.checkout={CHECKOUT}"
 KEY = CACHE / "id_ed25519"
 CONFIG = CACHE / "ssh_config"
 ANSWER_SECONDS = 30
