@@ -17,14 +17,16 @@ from typing import Any, NoReturn, Optional
 
 from . import __version__, config
 from .config import ClusterConfig
-from .errors import HoldfastError
+from .errors import ConfigError, GuardError, HoldfastError
 from .operations import backup as backup_operation
 from .operations import catalogue as catalogue_operation
 from .operations import context, restore_plan
+from .operations import guard as guard_operation
 from .operations import prune as prune_operation
 from .operations import restore as restore_operation
+from .operations.guard_survey import GuardRequest
 from .reporting import progress as progress_reporting
-from .reporting import show
+from .reporting import show, show_guard
 from .repository.retention import TIERS
 from .system import System
 
@@ -109,6 +111,20 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("id", metavar="ID")
     one = command("check", "check backups against their checksums; exit code 8 if one is corrupt", _check, show.checked)
     one.add_argument("id", metavar="ID", nargs="*", help="only these (default: all)")
+    text = "see whether the data are where, and as, they should be; exit code 12 if not"
+    one = command("guard", text, _guard, show_guard.guard)
+    one.add_argument(
+        "--identity",
+        metavar="FILE",
+        help="fail unless it is the server, not restarted, of this earlier result (--json); - is standard input",
+    )
+    one.add_argument(
+        "--compose-file",
+        metavar="FILE",
+        nargs="+",
+        default=[],
+        help="judge these compose files instead of the project's own",
+    )
     return top
 
 
@@ -246,9 +262,25 @@ def _check(arguments: argparse.Namespace, loaded: ClusterConfig, system: System,
     return result
 
 
+def _guard(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, _progress: Any) -> dict[str, Any]:
+    before = None
+    if arguments.identity is not None:
+        try:
+            with open(0 if arguments.identity == "-" else arguments.identity, encoding="utf-8") as stream:
+                before = json.load(stream)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                "read", f"identity {arguments.identity}", str(error), "Give what 'holdfast guard --json' has printed."
+            ) from error
+    request = GuardRequest.from_arguments(None, before, arguments.compose_file)
+    return guard_operation.guard(loaded, request, system)
+
+
 def _fail(arguments: argparse.Namespace, error: HoldfastError) -> int:
     if arguments.json:
         print(json.dumps(error.as_fields(), sort_keys=True, default=str))
+    elif isinstance(error, GuardError):
+        print(show_guard.guard(error.details), flush=True)
     print(f"holdfast: {error}", file=sys.stderr)
     return error.exit_code
 

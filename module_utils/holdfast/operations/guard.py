@@ -47,10 +47,12 @@ def guard(config: ClusterConfig, request: GuardRequest, system: System) -> dict[
 
 def _compare(request: GuardRequest, survey: Survey) -> None:
     found = differences(request.identity or {}, survey.identity or {})
+    if not survey.server.get("running"):
+        found.append("it does not run, or does not answer")
     if found:
         survey.fail(
             "identity",
-            f"the server was restarted or replaced: {'; '.join(found)}",
+            f"the server was stopped, restarted or replaced: {'; '.join(found)}",
             "Find out who did it (the engine's or the system's journal) before anything else touches it.",
         )
     else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
 from ..config import ClusterConfig
@@ -32,6 +33,7 @@ def judge_project(
     access: ContainerAccess,
     facts: Mapping[str, Any],
     where: Optional[Mount],
+    files: Sequence[str],
     compose: Optional[Compose],
     system: System,
     survey: Survey,
@@ -39,6 +41,7 @@ def judge_project(
     """Judge the compose files that made a container, as they are now.
 
     :param where: what the data directory lies on.
+    :param files: others to judge in their place; may be empty.
     """
     project = Project.of_container(engine.labels(facts))
     managed = CLUSTER_LABEL in engine.labels(facts)
@@ -46,6 +49,8 @@ def judge_project(
     if project is None:
         survey.ok("compose", "the container was not made by compose")
         return
+    if files:
+        project = replace(project, files=tuple(os.path.abspath(file) for file in files))
     missing = [file for file in project.files if not os.path.isfile(file)]
     if compose is None or missing:
         reason = f"{', '.join(missing)} is not there" if missing else "there is no compose on this host"

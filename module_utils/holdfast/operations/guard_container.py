@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
@@ -54,7 +55,7 @@ def look_at_container(
     if candidate is not None and (facts is None or owner is not None):
         judge_candidate(config, access, candidate, facts, where, compose, system, survey)
     elif facts is not None:
-        judge_project(config, access, facts, where, compose, system, survey)
+        judge_project(config, access, facts, where, request.files, compose, system, survey)
     else:
         _note_absence(config, access, system, survey)
 
@@ -110,27 +111,32 @@ def _look_inside(
     if on_host is None and survey.volume and survey.volume.data_path and os.path.isdir(survey.volume.data_path):
         on_host = Path(survey.volume.data_path)
     judge_mount("data", "the data directory", real, where, config.guard.volume, survey)
-    parts, seen = datadir.parts(real, on_host, resolve, told.tablespaces if told else ())
-    for part in parts:
+    links = datadir.links(on_host) if on_host else None
+    if links is None and access.engine == "podman" and survey.volume and survey.volume.data_path:
+        links = datadir.links_by_podman(access, system, survey.volume.data_path)
+    for part in datadir.parts(real, links, resolve, told.tablespaces if told else ()):
         name = "wal" if part.name.startswith("WAL") else "tablespaces"
         lies = mounts.holder(part.path, found)
         if lies != where:
             judge_mount(name, f"the {part.name}", part.path, lies, None, survey)
-    if not seen:
+    if links is None:
         survey.warn(
             "wal",
             "this account may not look into the data directory: whether its WAL lies elsewhere is not known",
-            f"Run this as root{' or in podman unshare' if access.engine == 'podman' else ''} to know.",
+            "Run this as root, or as the user whose containers these are.",
         )
     survey.identity = identity(
         engine=access.engine,
         container=str(facts["Id"]),
         image=str(facts["Image"]),
         started_at=str(facts["State"].get("StartedAt")),
-        system_identifier=told.system_identifier if told else volume.system_identifier(str(on_host)),
+        system_identifier=told.system_identifier if told else volume.system_identifier(on_host) if on_host else None,
         volume=where.source or None,
         data_directory=data,
     )
+    if told is not None and survey.volume is not None:
+        # It runs on them, so they are of its version.
+        survey.volume = replace(survey.volume, pg_version=told.major)
     image = next(iter(engine.inspect(access, system, "image", str(facts["Image"]))), None)
     judge_volume(config, survey, major_of(image, str(survey.server["image"])) or major_of(facts, ""))
     return where

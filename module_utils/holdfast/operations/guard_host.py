@@ -47,8 +47,8 @@ def look_at_host(config: ClusterConfig, access: HostAccess, survey: Survey) -> N
             "Run this on the server's own host, as root or as the server's account, or grant pg_read_all_settings.",
         )
         return
-    found, seen = datadir.parts(real, Path(real), os.path.realpath, told.tablespaces)
-    if not seen:
+    links = datadir.links(Path(real))
+    if links is None:
         survey.warn("wal", "this account may not look into the data directory", "Run this as root or as the server's.")
     survey.volume = volume.Volume(
         name=real,
@@ -59,7 +59,7 @@ def look_at_host(config: ClusterConfig, access: HostAccess, survey: Survey) -> N
         readable=os.access(real, os.R_OK | os.X_OK),
     )
     _judge("data", "the data directory", real, config.guard.volume, survey)
-    for part in found:
+    for part in datadir.parts(real, links, os.path.realpath, told.tablespaces):
         _judge("wal" if part.name.startswith("WAL") else "tablespaces", part.name, part.path, None, survey)
 
 

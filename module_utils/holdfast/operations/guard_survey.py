@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -42,30 +42,35 @@ class GuardRequest:
     """What to look at besides the cluster.
 
     :param candidate: a compose file to judge before it is used.
-    :param identity: an identity taken before, to be compared with; a whole result of the guard will do.
+    :param identity: an identity taken before, to be compared with.
+    :param files: compose files to judge in the place of those that the container was made from.
     """
 
     candidate: Optional[Candidate] = None
     identity: Optional[Mapping[str, Any]] = None
+    files: tuple[str, ...] = ()
 
     @classmethod
     def from_arguments(
-        cls, candidate: Optional[Mapping[str, Any]] = None, identity: Optional[Mapping[str, Any]] = None
+        cls, candidate: Optional[Mapping[str, Any]], identity: Any, files: Sequence[str] = ()
     ) -> GuardRequest:
         """Read what a caller gave.
 
+        :param identity: one that was taken before, or the whole result that it is in.
         :raises ConfigError: an identity that is none.
         """
-        if identity is not None and isinstance(identity.get("identity", {}), Mapping):
+        if isinstance(identity, Mapping):
             identity = identity.get("identity", identity)
-        if identity is not None and not {"started_at", "system_identifier"} <= set(identity):
+        elif identity is None:
+            return cls(Candidate(**candidate) if candidate else None, None, tuple(files))
+        if not isinstance(identity, Mapping) or not {"started_at", "system_identifier"} <= set(identity):
             raise ConfigError(
                 "compare",
                 "the identity",
                 "it is not one that the guard has taken",
                 "Give the field identity of an earlier result.",
             )
-        return cls(Candidate(**candidate) if candidate else None, identity)
+        return cls(Candidate(**candidate) if candidate else None, identity, tuple(files))
 
 
 @dataclass

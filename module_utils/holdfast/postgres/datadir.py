@@ -8,11 +8,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from ..system import System
+from . import engine
+from .access import ContainerAccess
+
+_WAL, _TABLESPACES = "pg_wal", "pg_tblspc"
 _PROGRAMS = ("postgres", "postmaster")
 
 
@@ -25,29 +30,48 @@ class Part:
 
 
 def parts(
-    data: str,
-    on_host: Optional[Path],
-    resolve: Callable[[str], Optional[str]],
-    tablespaces: Sequence[str],
-) -> tuple[list[Part], bool]:
-    """The parts of a data directory besides itself, and whether the links in it could be read.
+    data: str, links: Optional[Mapping[str, str]], resolve: Callable[[str], Optional[str]], tablespaces: Sequence[str]
+) -> list[Part]:
+    """The parts of a data directory besides itself.
 
     :param data: its path as the server sees it.
-    :param on_host: the directory as this host sees it; None if it cannot.
+    :param links: what :func:`links` or :func:`links_by_podman` have found; None if they could not look.
     :param resolve: follows the links of one of the server's paths; None where it cannot.
     :param tablespaces: their places as the server itself says, for when the links cannot be read.
     """
-    try:
-        links = list(_links(on_host)) if on_host else None
-    except OSError:
-        links = None
     if links is None:
-        return [Part("tablespace", resolve(path) or os.path.normpath(path)) for path in tablespaces], False
+        return [Part("tablespace", resolve(path) or os.path.normpath(path)) for path in tablespaces]
     found = []
-    for name, inner, target in links:
+    for inner in sorted({_WAL, *links}):
+        target = links.get(inner)
         path = os.path.normpath(os.path.join(data, os.path.dirname(inner), target) if target else f"{data}/{inner}")
+        name = "WAL directory" if inner == _WAL else f"tablespace {os.path.basename(inner)}"
         found.append(Part(name, resolve(path) or path))
-    return found, True
+    return found
+
+
+def links(directory: Path) -> Optional[dict[str, str]]:
+    """The links of a data directory that lead out of it, by their names in it; None if this account may not look.
+
+    ``{"pg_wal": "/wal", "pg_tblspc/16400": "/fast/space"}``
+    """
+    try:
+        inner = [_WAL, *(f"{_TABLESPACES}/{name}" for name in os.listdir(directory / _TABLESPACES))]
+        return {name: os.readlink(directory / name) for name in inner if (directory / name).is_symlink()}
+    except OSError:
+        return None
+
+
+def links_by_podman(access: ContainerAccess, system: System, directory: str) -> Optional[dict[str, str]]:
+    """The same for a rootless podman, whose user may look at the server's files only among its own user ids."""
+    where = [f"{directory}/{_WAL}", f"{directory}/{_TABLESPACES}"]
+    done = engine.ask(
+        access, system, "unshare", "find", *where, "-maxdepth", "1", "-type", "l", "-printf", "%p\\0%l\\0"
+    )
+    if done.returncode != 0:
+        return None
+    words = done.stdout.split("\0")
+    return {os.path.relpath(path, directory): target for path, target in zip(words[0::2], words[1::2])}
 
 
 def of_process(pid: int) -> Optional[str]:
@@ -63,16 +87,6 @@ def of_process(pid: int) -> Optional[str]:
         except OSError:
             continue
     return None
-
-
-def _links(directory: Path) -> Iterator[tuple[str, str, Optional[str]]]:
-    yield "WAL directory", "pg_wal", _target(directory / "pg_wal")
-    for name in sorted(os.listdir(directory / "pg_tblspc")):
-        yield f"tablespace {name}", f"pg_tblspc/{name}", _target(directory / "pg_tblspc" / name)
-
-
-def _target(path: Path) -> Optional[str]:
-    return os.readlink(path) if path.is_symlink() else None
 
 
 def _children(pid: int) -> list[int]:

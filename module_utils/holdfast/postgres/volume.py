@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Optional
 
 from ..system import System
@@ -138,13 +139,13 @@ def names(access: ContainerAccess, system: System) -> list[str]:
     return engine.listed(access, system, "volume", "ls", "--quiet")
 
 
-def system_identifier(data_path: str) -> Optional[str]:
+def system_identifier(data_path: Path) -> Optional[str]:
     """What a data directory calls itself; None if it cannot be read.
 
     The first eight bytes of global/pg_control, in the machine's own byte order. Source: catalog/pg_control.h.
     """
     try:
-        with open(os.path.join(data_path, "global", "pg_control"), "rb") as stream:
+        with open(data_path / "global" / "pg_control", "rb") as stream:
             head = stream.read(8)
     except OSError:
         return None
