@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -15,7 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tools.lab_engine import LABEL, CannotHere, ensure_commands, run, say
+from tools.lab_engine import LABEL, CannotHere, LabError, ensure_commands, run, say
 
 INPUTS_LABEL = "holdfast.lab.inputs"
 INPUTS_DIR = Path(__file__).resolve().parent / "lab"
@@ -35,6 +36,12 @@ def image_label(image: str, label: str) -> str | None:
     """The value of a label of a local image, or None where there is no such image."""
     template = f'{{{{index .Config.Labels "{label}"}}}}'
     asked = subprocess.run(["docker", "image", "inspect", "--format", template, image], capture_output=True, text=True)
+    return asked.stdout.strip() if asked.returncode == 0 else None
+
+
+def image_id(image: str) -> str | None:
+    """The id of an image of this machine's engine, or None where there is no such image."""
+    asked = subprocess.run(["docker", "image", "inspect", "--format", "{{.Id}}", image], capture_output=True, text=True)
     return asked.stdout.strip() if asked.returncode == 0 else None
 
 
@@ -115,7 +122,12 @@ def build(image: str, context: Path, inputs: str, **arguments: str) -> None:
     """
     labels = ["--label", LABEL, "--label", f"{INPUTS_LABEL}={inputs}"]
     given = [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+    earlier = image_id(image)
     run(["docker", "build", "-q", *given, *labels, "-t", image, str(context)])
+    if earlier not in (None, image_id(image)):
+        # A container may still use it: then it stays until somebody prunes.
+        with contextlib.suppress(LabError):
+            run(["docker", "image", "rm", f"{earlier}"])
 
 
 def up_to_date(image: str, inputs: str) -> bool:

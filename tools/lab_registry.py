@@ -18,9 +18,8 @@ from collections.abc import Sequence
 
 from tools import lab_ssh
 from tools.lab_engine import LABEL, LabError, run, say
-from tools.lab_images import INPUTS_DIR, build, ensure_base, inputs_hash, up_to_date
+from tools.lab_images import INPUTS_DIR, build, ensure_base, image_id, inputs_hash, up_to_date
 from tools.lab_postgres import NEXT, SUITE_OF_POSTGRES, ensure_postgres
-from tools.lab_transfer import image_id
 
 IMAGE = "holdfast-lab/registry"
 NAME = f"holdfast-lab-{lab_ssh.CHECKOUT}-registry"

@@ -13,18 +13,7 @@ from pathlib import Path
 
 from tools import lab_ssh
 from tools.lab_engine import LabError, run, say
-
-
-def image_id(image: str) -> str:
-    """The id of an image of this machine's engine.
-
-    Raises:
-        LabError: there is no such image.
-    """
-    found = _local_id(image)
-    if found is None:
-        raise LabError(f"Cannot find the image {image}: this machine's engine has none. See tools/lab.py image.")
-    return found
+from tools.lab_images import image_id
 
 
 def give(host: str, image: str, engine: str, user: str, name: str | None) -> None:
@@ -37,7 +26,7 @@ def give(host: str, image: str, engine: str, user: str, name: str | None) -> Non
         user: whose engine, on the host.
         name: what the image is called there; None is what it is called here.
     """
-    wanted = image_id(image)
+    wanted = _present(image)
     there = lab_ssh.command(host, user)
     asked = subprocess.run(
         [*there, engine, "image", "inspect", "--format", "'{{.Id}}'", name or image], capture_output=True, text=True
@@ -65,7 +54,7 @@ def archive(image: str, file: Path, name: str | None) -> Path:
     path = lab_ssh.CACHE / file
     note = path.with_name(f"{path.name}.id")
     with _named(image, name) as saved:
-        content = f"{image_id(saved)} {saved}\n"
+        content = f"{_present(saved)} {saved}\n"
         if path.exists() and note.exists() and note.read_text() == content:
             return path
         say(f"saving {saved} to {path}")
@@ -80,16 +69,23 @@ def archive(image: str, file: Path, name: str | None) -> Path:
 @contextlib.contextmanager
 def _named(image: str, name: str | None) -> Iterator[str]:
     """The image under another name, which it has no longer than necessary."""
-    if name is None or _local_id(name) is not None:
+    if name is None or image_id(name) is not None:
         yield name or image
         return
-    run(["docker", "tag", image_id(image), name])
+    run(["docker", "tag", _present(image), name])
     try:
         yield name
     finally:
         run(["docker", "rmi", "--no-prune", name])
 
 
-def _local_id(image: str) -> str | None:
-    asked = subprocess.run(["docker", "image", "inspect", "--format", "{{.Id}}", image], capture_output=True, text=True)
-    return asked.stdout.strip() if asked.returncode == 0 else None
+def _present(image: str) -> str:
+    """The id of an image.
+
+    Raises:
+        LabError: this machine's engine has no such image.
+    """
+    found = image_id(image)
+    if found is None:
+        raise LabError(f"Cannot find the image {image}: this machine's engine has none. See tools/lab.py image.")
+    return found
