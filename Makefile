@@ -61,7 +61,7 @@ LAB_HOSTS := db1.example.org:trixie db2.example.org:bookworm
 
 lab: venv ## the machines of inventory/example, as containers with systemd and SSH (root, or a Docker engine)
 	@set -e; for host in $(LAB_HOSTS); do \
-	    $(BIN)/python tools/lab.py host "$${host%:*}" --suite "$${host#*:}" --registry 17; \
+	    $(BIN)/python tools/lab.py host "$${host%:*}" --suite "$${host#*:}" --registry 15,17; \
 	done
 	@echo 'The hosts are up. Now try:'
 	@echo '  $(BIN)/ansible-playbook -i inventory/example --ssh-common-args "-F .cache/lab/ssh_config" playbooks/site.yml'

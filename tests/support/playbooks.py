@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,15 @@ class Play:
 
 @dataclass(frozen=True)
 class Inventory:
-    """An inventory file."""
+    """An inventory file.
+
+    :param home: where the run may keep what Ansible remembers of a user.
+    :param environment: what the run is told besides the checkout's own settings.
+    """
 
     path: Path
+    home: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def play(self, playbook: str | Path, *arguments: str, **variables: Any) -> Play:
         """Runs a playbook, named from the top of the checkout, with the checkout's own settings."""
@@ -55,10 +61,11 @@ class Inventory:
             cwd=CHECKOUT,
             env={
                 "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
-                "HOME": str(self.path.parent),
+                "HOME": str(self.home),
                 "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
                 "ANSIBLE_NOCOLOR": "1",
                 "LC_ALL": "C.UTF-8",
+                **self.environment,
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -71,7 +78,13 @@ class Inventory:
 
 def inventory(directory: Path, hosts: Mapping[str, Any], **variables: Any) -> Inventory:
     """Writes an inventory whose hosts are all this machine."""
-    common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "holdfast_become": False}
+    common = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "holdfast_become": False,
+        "holdfast_install_packages": False,
+        "holdfast_install_program": False,
+    }
     path = directory / "hosts.yml"
     path.write_text(yaml.safe_dump({"all": {"hosts": dict(hosts), "vars": {**common, **variables}}}), encoding="utf-8")
-    return Inventory(path)
+    return Inventory(path, directory)
