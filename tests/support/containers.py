@@ -174,15 +174,20 @@ def podman(directory: Path) -> Engine:
 
 
 @contextmanager
-def running(engine: Engine, name: str, *options: str, arguments: tuple[str, ...] = ()) -> Iterator[Container]:
-    """Runs a new server in a container with a named volume; both are gone afterwards."""
+def running(
+    engine: Engine, name: str, *options: str, arguments: tuple[str, ...] = (), data: tuple[str, ...] | None = None
+) -> Iterator[Container]:
+    """Runs a new server in a container with a named volume; both are gone afterwards.
+
+    `data` are the options that say where its data lie, instead of that volume.
+    """
     volume = f"{name}-data"
     container = Container(engine, name)
     engine.ask("volume", "create", "--label", LAB, volume)
     try:
         engine.ask(
             "run", "--detach", "--name", name, "--label", LAB, "--env", f"POSTGRES_PASSWORD={PASSWORD}",
-            "--volume", f"{volume}:/var/lib/postgresql/data", *options, engine.image,
+            *(("--volume", f"{volume}:/var/lib/postgresql/data") if data is None else data), *options, engine.image,
             *(arguments or ("postgres", "-c", "fsync=off")),
         )  # fmt: skip
         _wait_until_ready(container)
@@ -210,6 +215,18 @@ def _wait_until_ready(container: Container) -> None:
             return
         assert time.monotonic() < deadline, log
         time.sleep(0.1)
+
+
+def wait_until_it_answers(container: Container) -> None:
+    """Waits for a server that was started again."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        try:
+            container.server.query("SELECT 1")
+            return
+        except psycopg.OperationalError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
 
 
 def fill(server: Server, database: str, rows: int = 2000) -> None:

@@ -105,7 +105,7 @@ def of_container(
         mount = _declared(one, volume, resolve)
         declared[mount.target] = mount
     for target in facts.get("HostConfig", {}).get("Tmpfs") or {}:
-        place = resolve(target) or os.path.normpath(target)
+        place = os.path.normpath(resolve(target) or target)
         declared[place] = Mount(place, "memory")
     if mountinfo is None:
         return [Mount("/", "layer"), *declared.values()]
@@ -116,7 +116,7 @@ def _declared(
     one: Mapping[str, Any], volume: Callable[[str], Mapping[str, Any]], resolve: Callable[[str], Optional[str]]
 ) -> Mount:
     destination = str(one["Destination"])
-    target = resolve(destination) or os.path.normpath(destination)
+    target = os.path.normpath(resolve(destination) or destination)
     name, path = str(one.get("Name") or ""), str(one.get("Source") or "")
     writable = bool(one.get("RW", True))
     if one.get("Type") == "volume":
