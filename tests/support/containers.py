@@ -190,14 +190,14 @@ def running(
             *(("--volume", f"{volume}:/var/lib/postgresql/data") if data is None else data), *options, engine.image,
             *(arguments or ("postgres", "-c", "fsync=off")),
         )  # fmt: skip
-        _wait_until_ready(container)
+        wait_until_ready(container)
         yield container
     finally:
         engine.ask("rm", "--force", "--volumes", name, check=False)
         engine.ask("volume", "rm", "--force", volume, check=False)
 
 
-def _wait_until_ready(container: Container) -> None:
+def wait_until_ready(container: Container) -> None:
     """Waits for the line that the server writes when it is up for good; before that it starts once in private."""
     deadline = time.monotonic() + _READY_SECONDS
     process = ["logs", container.name]
