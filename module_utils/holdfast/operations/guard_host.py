@@ -23,11 +23,11 @@ from .guard_survey import Survey
 
 def look_at_host(config: ClusterConfig, access: HostAccess, survey: Survey) -> None:
     """Look at a server of this host; everything that is found is noted in the survey."""
-    told = guard_server.ask(HostPlace(access), access.database, config.guard, survey, before_a_change=False)
+    told = guard_server.ask(HostPlace(access), access.database, config.guard, survey, of_backend=datadir.of_backend)
     survey.server = {"exists": told is not None, "running": told is not None, "superuser": "postgres", "image": None}
     if told is None:
         return
-    path = told.data_directory or _of_backend(told.backend)
+    path = told.data_directory
     real = os.path.realpath(path) if path and os.path.isdir(path) else None
     survey.identity = identity(
         engine=None,
@@ -85,13 +85,3 @@ def _judge(name: str, what: str, path: str, expected: Optional[str], survey: Sur
         survey.ok(name, f"{where}; guard.volume {expected} is a directory there, no mount of its own")
     else:
         survey.ok(name, where)
-
-
-def _of_backend(pid: int) -> Optional[str]:
-    """The data directory of the postmaster that has started a server process, if that runs on this host."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        parent = int(stat.rpartition(")")[2].split()[1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return datadir.of_process(parent)

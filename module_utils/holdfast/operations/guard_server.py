@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
@@ -47,7 +48,6 @@ class Told:
     :param data_directory: None where the account may not read it.
     :param started_at: when its postmaster started, ISO 8601.
     :param tablespaces: their places besides the default ones.
-    :param backend: process id of the connection's own server process, as the server counts.
     """
 
     data_directory: Optional[str]
@@ -55,18 +55,25 @@ class Told:
     major: int
     started_at: str
     tablespaces: tuple[str, ...]
-    backend: int
 
 
-def ask(place: Place, database: str, policy: GuardPolicy, survey: Survey, before_a_change: bool) -> Optional[Told]:
+def ask(
+    place: Place,
+    database: str,
+    policy: GuardPolicy,
+    survey: Survey,
+    before_a_change: bool = False,
+    of_backend: Callable[[int], Optional[str]] = lambda _pid: None,
+) -> Optional[Told]:
     """Ask a server, and judge its settings; None where it cannot be reached, which is noted.
 
     :param before_a_change: the look comes before somebody mends the cluster: what the change may well mend is a
         warning, so that it can be mended.
+    :param of_backend: finds the data directory by the connection's server process, where the account may not ask.
     """
     try:
         server = Server(place, database, survey.cluster)
-        return _ask(server, policy, survey, before_a_change)
+        return _ask(server, policy, survey, before_a_change, of_backend)
     except AccessError as error:
         _note(survey, before_a_change, "server", error.reason, error.next_step)
     except Exception as error:
@@ -80,13 +87,20 @@ def ask(place: Place, database: str, policy: GuardPolicy, survey: Survey, before
     return None
 
 
-def _ask(server: Server, policy: GuardPolicy, survey: Survey, before_a_change: bool) -> Told:
+def _ask(
+    server: Server,
+    policy: GuardPolicy,
+    survey: Survey,
+    before_a_change: bool,
+    of_backend: Callable[[int], Optional[str]],
+) -> Told:
     with server.connect() as connection:
         row = one_row(
             connection,
             "SELECT to_char(pg_postmaster_start_time() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), pg_backend_pid(),"
             " ARRAY(SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE pg_tablespace_location(oid) <> '' ORDER BY 1)",
         )
+        data_directory = server.facts.data_directory or of_backend(row[1])
         survey.ok("server", f"PostgreSQL {server.facts.version} answers")
         for name, (setting, detail, step) in _OFF.items():
             value = one_row(connection, f"SELECT current_setting('{setting}')")[0]
@@ -95,23 +109,20 @@ def _ask(server: Server, policy: GuardPolicy, survey: Survey, before_a_change: b
                 survey.ok(name, f"{setting} is on")
             else:
                 survey.by_policy(level, name, detail, step)
-        databases = [
-            name
-            for (name,) in connection.execute(
-                "SELECT datname FROM pg_database WHERE datallowconn AND has_database_privilege(oid, 'CONNECT') ORDER BY datname"
-            )
-        ]
+        databases = connection.execute(
+            "SELECT datname, has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datallowconn ORDER BY datname"
+        ).fetchall()
         changed = _changed_databases(connection) if server.facts.version_num >= _CLUSTER_WIDE else []
-    for name in databases:
+    for name in (name for name, open_to_us in databases if open_to_us):
         with server.connect(name) as connection:
             changed += [f"collation {collation} of database {name}" for collation in _changed_collations(connection)]
-    _judge_collations(changed, policy, survey, before_a_change)
+    closed = [name for name, open_to_us in databases if not open_to_us]
+    _judge_collations(changed, closed, policy, survey, before_a_change)
     return Told(
-        data_directory=server.facts.data_directory,
+        data_directory=data_directory,
         system_identifier=server.facts.system_identifier,
         major=server.facts.major,
         started_at=row[0],
-        backend=row[1],
         tablespaces=tuple(row[2]),
     )
 
@@ -140,9 +151,12 @@ def _changed_collations(connection: Rows) -> list[str]:
     ]
 
 
-def _judge_collations(changed: list[str], policy: GuardPolicy, survey: Survey, before_a_change: bool) -> None:
+def _judge_collations(
+    changed: list[str], closed: list[str], policy: GuardPolicy, survey: Survey, before_a_change: bool
+) -> None:
     if not changed:
-        survey.ok("collation", "the rules of sorting are those that the indexes were built with")
+        but = f" (this account may not look into {', '.join(closed)})" if closed else ""
+        survey.ok("collation", f"the rules of sorting are those that the indexes were built with{but}")
         return
     survey.by_policy(
         _weaker(policy.collation, before_a_change),

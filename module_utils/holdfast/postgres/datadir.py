@@ -89,6 +89,16 @@ def of_process(pid: int) -> Optional[str]:
     return None
 
 
+def of_backend(pid: int) -> Optional[str]:
+    """The data directory of the server that has started a process of this host for a connection; None as before."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        # pid (name) state parent …, and the name may hold anything. Source: proc_pid_stat(5).
+        return of_process(int(stat.rpartition(")")[2].split()[1]))
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def _children(pid: int) -> list[int]:
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
