@@ -102,7 +102,6 @@ class Compose:
         :raises ConfigError: compose refuses the files, or they have no such service.
         :raises AccessError: its answer cannot be read.
         """
-        plugin = len(self.argv) == 2
         # At the same time: compose v1 takes a third of a second to start.
         asked = [["config", *self._as_json], ["config", "--hash", project.service]]
         running = [self._system.start(self._command(project, arguments)) for arguments in asked]
