@@ -53,7 +53,9 @@ def judge_project(
         project = replace(project, files=tuple(os.path.abspath(file) for file in files))
     missing = [file for file in project.files if not os.path.isfile(file)]
     if compose is None or missing:
-        reason = f"{', '.join(missing)} is not there" if missing else "there is no compose on this host"
+        reason = (
+            f"{', '.join(missing)} is not there" if missing else f"there is no compose for {access.engine} on this host"
+        )
         survey.warn("compose", f"what compose would do cannot be said: {reason}")
         return
     try:
@@ -154,7 +156,7 @@ def _decide(
     if action == "recreate" and not candidate.recreate:
         survey.fail(
             "compose", f"it would recreate the database's container, which nobody has allowed: {'; '.join(reasons)}",
-            "Allow it by the variable that names it (see the role), when the database may restart; or take the change back.",
+            f"When the database may restart, allow it with '-e cluster_recreate={config.cluster}'; or take the change back.",
         )  # fmt: skip
     else:
         survey.ok("compose", "; ".join(reasons) or "it would change nothing")
