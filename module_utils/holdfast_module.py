@@ -37,7 +37,9 @@ def run(module: AnsibleModule, operation: Callable[[ClusterConfig], dict[str, An
     except HoldfastError as error:
         fields = error.as_fields()
         module.fail_json(**fields)
-    module.exit_json(**result)
+    for warning in result.get("warnings", ()):
+        module.warn(warning)
+    module.exit_json(**{key: value for key, value in result.items() if key != "warnings"})
 
 
 def _configuration(params: dict[str, Any]) -> ClusterConfig:

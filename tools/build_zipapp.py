@@ -9,6 +9,7 @@ compress differently; compare files built by the same Python.)
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import time
@@ -52,4 +53,5 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("usage: build_zipapp.py TARGET")
     build(Path(sys.argv[1]))
-    print(f"{sys.argv[1]}: {Path(sys.argv[1]).stat().st_size} bytes")
+    built = Path(sys.argv[1]).read_bytes()
+    print(f"{sys.argv[1]}: {len(built)} bytes, SHA-256 {hashlib.sha256(built).hexdigest()}")

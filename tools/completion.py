@@ -97,7 +97,11 @@ def completion() -> str:
                     files.append(option)
         if files:
             values.append(f"        {'|'.join(f'{name}:{option}' for option in files)}) compopt -o default; return ;;")
-        ids = " $(_holdfast_backups)" if any(action.dest == "id" and not action.option_strings for action in one._actions) else ""
+        ids = (
+            " $(_holdfast_backups)"
+            if any(action.dest == "id" and not action.option_strings for action in one._actions)
+            else ""
+        )
         options.append(f'            {name}) words="{" ".join(words)}{ids}" ;;')
     text = _HEAD + "".join(f"{line}\n" for line in values) + _TAIL
     return (

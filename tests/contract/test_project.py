@@ -23,8 +23,9 @@ def test_pre_commit_runs_what_a_developer_runs() -> None:
 
 def test_help_lists_every_target() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    targets = {name for line in re.findall(r"^\.PHONY: ([a-z ]*)$", makefile, re.MULTILINE) for name in line.split()}
-    assert targets == set(re.findall(r"^([a-z]+):.* ## ", makefile, re.MULTILINE))
+    targets = {name for line in re.findall(r"^\.PHONY: ([a-z -]*)$", makefile, re.MULTILINE) for name in line.split()}
+    parts = {name for name in targets if name.startswith("lint-")}
+    assert targets - parts == set(re.findall(r"^([a-z-]+):.* ## ", makefile, re.MULTILINE))
 
 
 @pytest.mark.parametrize("path", FRAGMENTS, ids=lambda path: path.name)

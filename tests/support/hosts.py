@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import testinfra
 import yaml
 
 from tests.support.clusters import CHECKOUT
@@ -82,15 +83,64 @@ class Cluster:
         return str(self.host.check_output("docker exec -u postgres %s sh -c %s", self.container, script)).strip()
 
     def holdfast(self, *arguments: str) -> Any:
-        """The program, as cron runs it: with an empty environment. Returns what testinfra says of the run."""
-        words = ["env", "-i", "/usr/local/bin/holdfast", arguments[0], "--cluster", self.name, *arguments[1:]]
-        return self.host.run(shlex.join(words))
+        """The program, as cron runs it. Returns what testinfra says of the run."""
+        return _program(self.host, "root", self.name, arguments)
 
     def compose(self, *arguments: str) -> str:
         """Compose of the machine, in the project's directory, as a person would call it."""
         found = self.host.run("docker compose version").rc == 0
         program = ["docker", "compose"] if found else ["docker-compose"]
         return str(self.host.check_output(f"cd /srv/{self.project} && {shlex.join([*program, *arguments])}"))
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that Holdfast has not put into a container: an adopted one, or one of the distribution's packages.
+
+    :param account: whose backups they are.
+    :param psql: the command by which a person reaches it.
+    """
+
+    host: Any
+    name: str
+    machine: str
+    account: str
+    psql: str
+
+    @classmethod
+    def of(cls, host: Any) -> Server:
+        """What the inventory says of the host that testinfra is at."""
+        known = host.ansible.get_variables()
+        usual = "postgres" if known.get("holdfast_access", {}).get("kind") == "host" else "root"
+        account = known.get("holdfast_account", usual)
+        return cls(host, known["inventory_hostname"], known["ansible_host"], account, known["lab_psql"])
+
+    def query(self, sql: str, database: str = "postgres") -> str:
+        """The answer of the server, unaligned."""
+        words = [*shlex.split(self.psql), "-XAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", sql]
+        return str(self.host.check_output(f"cd / && {shlex.join(words)}")).strip()
+
+    def holdfast(self, *arguments: str) -> Any:
+        """The program, as cron runs it. Returns what testinfra says of the run."""
+        return _program(self.host, self.account, self.name, arguments)
+
+    def reported(self, *arguments: str) -> dict[str, Any]:
+        """What the program says as JSON, if it succeeds."""
+        done = self.holdfast(*arguments, "--json", "--quiet")
+        assert done.rc == 0, done.stdout + done.stderr
+        return dict(json.loads(done.stdout))
+
+
+def _program(host: Any, account: str, cluster: str, arguments: Sequence[str]) -> Any:
+    """Runs the program with an empty environment, as an account of the host that is not logged in."""
+    words = ["runuser", "-u", account, "--", "env", "-i", "/usr/local/bin/holdfast"]
+    return host.run(shlex.join([*words, arguments[0], "--cluster", cluster, *arguments[1:]]))
+
+
+def host_of(scenario: str, name: str) -> Any:
+    """Testinfra's connection to one host of a scenario, for tests that are not about all of them."""
+    known = CHECKOUT / "molecule" / scenario / "inventory" / "hosts.yml"
+    return testinfra.get_host(f"ansible://{name}", ansible_inventory=str(known), ssh_config=str(SSH_CONFIG))
 
 
 def inventory_of(scenario: str) -> dict[str, dict[str, Any]]:

@@ -134,6 +134,7 @@ def _remember(config: ClusterConfig, repository: Repository) -> None:
     if memory is None or memory.exists():
         return
     try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
         durable.replace_file(memory, (repository.uuid + "\n").encode("ascii"))
         os.chmod(memory, 0o644)
     except OSError as error:

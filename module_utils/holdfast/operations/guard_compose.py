@@ -156,7 +156,7 @@ def _decide(
     if action == "recreate" and not candidate.recreate:
         survey.fail(
             "compose", f"it would recreate the database's container, which nobody has allowed: {'; '.join(reasons)}",
-            f"When the database may restart, allow it with '-e cluster_recreate={config.cluster}'; or take the change back.",
+            f"When the database may restart, allow it with '-e cluster_recreate={survey.cluster}'; or take the change back.",
         )  # fmt: skip
     else:
         survey.ok("compose", "; ".join(reasons) or "it would change nothing")
