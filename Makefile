@@ -51,7 +51,8 @@ zipapp: $(VENV)/.demo-installed ## the agent for hosts, one reproducible file: d
 bench: venv ## the benchmarks, side by side with what a user would run instead
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-docs: venv ## write docs/reference from the modules, the roles and the program
+docs: venv ## write docs/reference from the modules, the roles and the program, and its completion for bash
+	@$(BIN)/python tools/completion.py
 	@$(BIN)/python tools/reference.py
 
 soak: venv ## the tests that run for a long time

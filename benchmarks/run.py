@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import PROJECT, catalogue, dataset, memory, report, speed
+from benchmarks import PROJECT, catalogue, converge, dataset, memory, report, speed
 from benchmarks.server import BenchmarkError, Server
 
-NAMES = ("backup", "restore", "memory", "planner", "listing")
+NAMES = ("backup", "restore", "memory", "planner", "listing", "converge")
 NEEDS_SERVER = {"backup", "restore", "memory"}
 POSTGRES = "17"
 
@@ -86,6 +86,9 @@ def measure(chosen: Sequence[str], quick: bool, rounds: int) -> tuple[dict[str, 
     if "listing" in chosen:
         with folder() as work:
             keep("listing", catalogue.listing(1_000 if quick else 10_000, work, tell))
+    if "converge" in chosen:
+        with folder() as work:
+            keep("converge", converge.converge(work, rounds, tell))
     return results, lines
 
 

@@ -1,9 +1,11 @@
-"""Run everything that must pass: lint and sanity in one lane, the tests in another.
+"""Run everything that must pass: lint and sanity in one lane, the tests in another, then the scenarios on hosts.
 
     python tools/checks.py [ARGUMENT OF pytest ...]
 
 The tests mostly wait for a database server, so the other lane costs them little. What it says goes to
-.cache/checks/ and is shown if it failed. The last line is pytest's own, so that it can be read at a glance.
+.cache/checks/ and is shown if it failed. Tests in containers and scenarios on hosts need a container engine: one that
+runs, or one that can be installed here; otherwise it is said what was left out. The last line is pytest's own, so that
+it can be read at a glance.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".cache" / "checks"
+LAB = [sys.executable, str(ROOT / "tools" / "lab.py")]
+CANNOT_HERE = 3
 
 
 class Part:
@@ -32,8 +36,17 @@ class Part:
     def run(self, *, show: bool = False) -> None:
         """Run to the end, everything it says into its log, and onto the screen if `show`."""
         started = time.monotonic()
+        # Molecule and ansible-lint call programs of the virtual environment by name.
+        env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1"}
         with self.log.open("wb") as log:
-            process = subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                self.command,
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                env=env,
+            )
             assert process.stdout is not None  # it is a pipe
             while chunk := os.read(process.stdout.fileno(), 65536):
                 log.write(chunk)
@@ -50,9 +63,27 @@ class Part:
         return self.log.read_text(errors="replace").rstrip()
 
 
+def without_hosts() -> str:
+    """Make sure that a container engine runs; return why there is none, if there is none."""
+    asked = subprocess.run([*LAB, "engine"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    if asked.returncode not in (0, CANNOT_HERE):
+        print(asked.stderr, end="", file=sys.stderr)
+    if asked.returncode == 0 and os.geteuid() != 0:
+        return "the lab's images are built by root. Run this as root to have the scenarios on hosts too."
+    return asked.stderr.strip().rpartition("\n")[2] if asked.returncode else ""
+
+
+def scenarios() -> list[Part]:
+    """The scenarios on hosts, one after the other: each boots machines of its own."""
+    names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
+    molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name"]
+    return [Part(f"hosts-{name}", [*molecule, name]) for name in names]
+
+
 def main(arguments: list[str]) -> int:
     """Run all parts and return 0 if all of them passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
+    left_out = without_hosts()
     others = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
     tests = Part("tests", [sys.executable, "-m", "pytest", *arguments])
 
@@ -64,11 +95,17 @@ def main(arguments: list[str]) -> int:
     lane.start()
     tests.run(show=True)
     lane.join()
+    for part in [] if left_out else scenarios():
+        print(f"{part.name} …", flush=True)
+        part.run()
+        others.append(part)
 
     for part in others:
         if not part.passed:
             print(f"\n---- {part.name} ----\n{part.output()}")
     print("", *(part.verdict() for part in (*others, tests)), sep="\n")
+    if left_out:
+        print(f"LEFT OUT: the tests in containers and the scenarios on hosts. {left_out}")
     print(tests.output().rpartition("\n")[2], flush=True)
     return 0 if all(part.passed for part in (*others, tests)) else 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools import reference
+from tools import completion, reference
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +30,7 @@ def test_the_reference_is_up_to_date(wanted: dict[str, str]) -> None:
 )
 def test_the_markup_of_ansible_becomes_markdown(marked: str, read: str) -> None:
     assert reference.prose(marked) == read
+
+
+def test_the_completion_is_up_to_date() -> None:
+    assert completion.TARGET.read_text() == completion.completion(), "make docs writes it anew"

@@ -57,7 +57,9 @@ class Engine:
         tools = ("--filter", f"label={TOOLS}")
         return {
             "containers": set(self.ask("ps", "--all", "--quiet", "--no-trunc", *tools).split()),
-            "volumes": set(self.ask("volume", "ls", "--quiet").split()),
+            # What the lab has made for itself meanwhile, such as the volumes of a host, is nobody's leftover.
+            "volumes": set(self.ask("volume", "ls", "--quiet").split())
+            - set(self.ask("volume", "ls", "--quiet", "--filter", f"label={LAB}").split()),
             "networks": set(self.ask("network", "ls", "--quiet").split()),
         }
 

@@ -16,7 +16,7 @@ from tests.support.hosts import Cluster, Vaulted, inventory, inventory_of
 from tests.support.playbooks import Play
 
 # One of each machine: compose 2 and the data of release 18 on one, compose 1 on the other.
-pytestmark = pytest.mark.testinfra_hosts("ansible://ledger", "ansible://orders")
+testinfra_hosts = ["ansible://ledger", "ansible://orders"]
 SITE = "playbooks/site.yml"
 Site = Callable[..., Play]
 
