@@ -126,7 +126,7 @@ def have(module: AnsibleModule, wanted: dict[str, Any], diffs: list[dict[str, st
     if content is None and not os.path.isdir(path):
         changed = True
         if not module.check_mode:
-            os.makedirs(path, mode=0o755)
+            os.makedirs(path, mode=0o755, exist_ok=True)  # another cluster of the machine may be first
     elif content is not None and (before := text_of(path)) != content:
         changed = True
         diffs.append({"before_header": path, "after_header": path, "before": before or "", "after": content})
