@@ -63,6 +63,12 @@ options:
       - An identity that this module took before (its result RV(identity)). If the server is another one now, or was
         restarted since then, the module fails.
     type: dict
+  before_a_change:
+    description:
+      - The look comes before somebody mends the cluster. What that may well mend (the server cannot be asked yet, a
+        setting is off) is a warning; where the data lie is not. O(compose) implies it.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Changes nothing, so it does the same in check mode.
@@ -178,6 +184,7 @@ memory_mb:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.holdfast.config import ClusterConfig
 from ansible.module_utils.holdfast.operations.guard import guard
 from ansible.module_utils.holdfast.operations.guard_survey import GuardRequest
 from ansible.module_utils.holdfast.system import System
@@ -195,17 +202,22 @@ def argument_spec() -> dict[str, object]:
         "volume": text,
         "recreate": {"type": "bool", "default": False},
     }
-    return cluster_spec(compose={"type": "dict", "options": candidate}, identity={"type": "dict"})
+    return cluster_spec(
+        compose={"type": "dict", "options": candidate},
+        identity={"type": "dict"},
+        before_a_change={"type": "bool", "default": False},
+    )
 
 
 def main() -> None:
     """Look, and fail if something is wrong."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    given = module.params
-    run(
-        module,
-        lambda config: guard(config, GuardRequest.from_arguments(given["compose"], given["identity"]), System()),
-    )
+    given = {name: module.params[name] for name in ("identity", "before_a_change")}
+
+    def operation(config: ClusterConfig) -> dict[str, object]:
+        return guard(config, GuardRequest.from_arguments(module.params["compose"], **given), System())
+
+    run(module, operation)
 
 
 if __name__ == "__main__":

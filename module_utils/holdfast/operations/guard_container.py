@@ -38,6 +38,7 @@ def look_at_container(
     """
     survey.server = {"exists": False, "running": False, "superuser": "postgres", "image": None}
     candidate = request.candidate
+    before_a_change = request.before_a_change or candidate is not None
     if candidate is not None and not engine.installed(access):
         judge_candidate(config, access, candidate, None, None, None, system, survey)
         return
@@ -45,7 +46,7 @@ def look_at_container(
     compose = Compose.find(access, system)
     survey.engine = {"present": True, "compose": compose.argv if compose else None}
     owner = engine.labels(facts).get(volume.CLUSTER_LABEL) if facts else None
-    where = _look_inside(config, access, facts, candidate is not None, system, survey) if facts else None
+    where = _look_inside(config, access, facts, before_a_change, system, survey) if facts else None
     if owner not in (None, config.cluster):
         survey.fail(
             "container",

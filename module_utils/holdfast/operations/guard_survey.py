@@ -44,25 +44,34 @@ class GuardRequest:
     :param candidate: a compose file to judge before it is used.
     :param identity: an identity taken before, to be compared with.
     :param files: compose files to judge in the place of those that the container was made from.
+    :param before_a_change: the look comes before somebody mends the cluster: what the change may well mend, such as a
+        server that does not let the account in yet, is a warning. A candidate is such a change.
     """
 
     candidate: Optional[Candidate] = None
     identity: Optional[Mapping[str, Any]] = None
     files: tuple[str, ...] = ()
+    before_a_change: bool = False
 
     @classmethod
     def from_arguments(
-        cls, candidate: Optional[Mapping[str, Any]], identity: Any, files: Sequence[str] = ()
+        cls,
+        candidate: Optional[Mapping[str, Any]],
+        identity: Any,
+        files: Sequence[str] = (),
+        before_a_change: bool = False,
     ) -> GuardRequest:
         """Read what a caller gave.
 
+        :param candidate: the fields of a `Candidate`.
         :param identity: one that was taken before, or the whole result that it is in.
         :raises ConfigError: an identity that is none.
         """
+        judged = Candidate(**candidate) if candidate else None
         if isinstance(identity, Mapping):
             identity = identity.get("identity", identity)
         elif identity is None:
-            return cls(Candidate(**candidate) if candidate else None, None, tuple(files))
+            return cls(judged, None, tuple(files), before_a_change)
         if not isinstance(identity, Mapping) or not {"started_at", "system_identifier"} <= set(identity):
             raise ConfigError(
                 "compare",
@@ -70,7 +79,7 @@ class GuardRequest:
                 "it is not one that the guard has taken",
                 "Give the field identity of an earlier result.",
             )
-        return cls(Candidate(**candidate) if candidate else None, identity, tuple(files))
+        return cls(judged, identity, tuple(files), before_a_change)
 
 
 @dataclass

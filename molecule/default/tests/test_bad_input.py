@@ -12,11 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.hosts import Cluster, Vaulted, inventory, inventory_of
+from tests.support.hosts import Cluster, Vaulted, host_of, inventory, inventory_of
 from tests.support.playbooks import Play
 
-# One of each machine: compose 2 and the data of release 18 on one, compose 1 on the other.
-testinfra_hosts = ["ansible://ledger", "ansible://orders"]
 SITE = "playbooks/site.yml"
 Site = Callable[..., Play]
 
@@ -28,9 +26,10 @@ def assert_refused(play: Play, *reasons: str) -> None:
     assert [reason for reason in reasons if reason not in said] == [], play.said
 
 
-@pytest.fixture(scope="module")
-def cluster(host: Any) -> Cluster:
-    return Cluster.of(host)
+@pytest.fixture(scope="module", params=["ledger", "orders"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """One of each machine: compose 2 and the data of release 18 on one, compose 1 on the other."""
+    return Cluster.of(host_of("default", request.param))
 
 
 @pytest.fixture
