@@ -76,9 +76,19 @@ def _die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
+def _owns(directory: str) -> bool:
+    try:
+        return os.stat(directory).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: a minimal one that is the same under cron, Ansible and a login shell."""
     env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    if not _owns(env.get("XDG_RUNTIME_DIR", "/")):
+        # That of the account that became this one: rootless podman would be refused there, and finds its own without.
+        env.pop("XDG_RUNTIME_DIR", None)
     env["PATH"] = os.environ.get("PATH") or _DEFAULT_PATH
     env["LC_ALL"] = "C"
     env.update(extra)

@@ -56,6 +56,15 @@ def test_without_a_path_there_is_a_usual_one(monkeypatch: pytest.MonkeyPatch) ->
     assert "/usr/bin" in child_environment({})["PATH"].split(":")
 
 
+def test_the_runtime_directory_of_another_account_stays_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert child_environment({})["XDG_RUNTIME_DIR"] == str(tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert "XDG_RUNTIME_DIR" not in child_environment({})
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
+    assert "XDG_RUNTIME_DIR" not in child_environment({})
+
+
 def test_a_child_reads_nothing_and_starts_in_the_root_directory() -> None:
     done = System().run(python("import os, sys; print(os.getcwd(), repr(sys.stdin.read()))"))
     assert done.stdout == "/ ''\n"

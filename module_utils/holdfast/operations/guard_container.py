@@ -24,7 +24,7 @@ from ..postgres.mounts import Mount
 from ..postgres.rootfs import Rootfs
 from ..system import System
 from . import guard_server
-from .guard_compose import judge_candidate, judge_project
+from .guard_compose import configured_volume, judge_candidate, judge_project
 from .guard_survey import GuardRequest, Survey
 from .guard_volume import judge_mount, judge_volume
 
@@ -111,7 +111,7 @@ def _look_inside(
     on_host = rootfs.on_host(real) if rootfs else None
     if on_host is None and survey.volume and survey.volume.data_path and os.path.isdir(survey.volume.data_path):
         on_host = Path(survey.volume.data_path)
-    judge_mount("data", "the data directory", real, where, config.guard.volume, survey)
+    judge_mount("data", "the data directory", real, where, configured_volume(config), survey)
     links = datadir.links(on_host) if on_host else None
     if links is None and access.engine == "podman" and survey.volume and survey.volume.data_path:
         links = datadir.links_by_podman(access, system, survey.volume.data_path)
@@ -152,7 +152,7 @@ def _look_at_volume(
 
 
 def _note_absence(config: ClusterConfig, access: ContainerAccess, system: System, survey: Survey) -> None:
-    name = config.guard.volume
+    name = configured_volume(config)
     survey.fail(
         "server",
         f"there is no container {access.label}",

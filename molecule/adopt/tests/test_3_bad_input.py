@@ -54,8 +54,7 @@ def test_a_project_under_another_name_with_a_database_that_is_empty(server: Serv
     refused = inventory(tmp_path, {server.name: known}).play("playbooks/site.yml")
     assert refused.returncode != 0
     said = " ".join(refused.said.split())
-    assert "on volume shop2_postgres_data" in said
-    assert "knows those of this cluster to be on shop_postgres_data. Correct holdfast_project" in said
+    assert "lies on volume shop2_postgres_data, not on shop_postgres_data as guard.volume says" in said
     assert server.host.check_output(configured) == before
 
 

@@ -100,20 +100,25 @@ def test_a_stopped_database(cluster: Cluster, site: Site) -> None:
     assert cluster.query("SELECT 1") == "1"
 
 
+def backups(cluster: Cluster) -> list[str]:
+    """The ids of all backups, as the host lists them."""
+    return [one["id"] for one in json.loads(cluster.holdfast("list", "--json").stdout)["backups"]]
+
+
 def test_a_full_disk(cluster: Cluster, site: Site) -> None:
     repository = f"/var/backups/holdfast/{cluster.name}"
     small = f"/mnt/small-{cluster.name}"
-    before = cluster.holdfast("list", "--json").stdout
+    before = backups(cluster)
     cluster.host.check_output(
         f"mkdir -p {small} && mount -t tmpfs -o size=256k,mode=0700 tmpfs {small}"
-        f" && cp {repository}/holdfast-repository.json {small} && mkdir {small}/backups && mount --bind {small} {repository}"
+        f" && cp {repository}/holdfast-repository.json {small} && mkdir {small}/backups {small}/state && mount --bind {small} {repository}"
     )
     try:
         assert_refused(site(playbook="playbooks/backup.yml"), "No space left on device")
-        assert json.loads(cluster.holdfast("list", "--json").stdout)["backups"] == []
+        assert backups(cluster) == []
     finally:
         cluster.host.check_output(f"umount {repository} && umount {small}")
-    assert cluster.holdfast("list", "--json").stdout == before
+    assert backups(cluster) == before
 
 
 def test_an_engine_that_is_not_there(site: Site) -> None:
@@ -159,4 +164,4 @@ def test_two_inventories_that_give_one_repository_to_two_clusters(cluster: Clust
     (other,) = (name for name in hosts if hosts[name]["ansible_host"] == cluster.machine and name != cluster.name)
     hosts[cluster.name]["holdfast_repository"] = f"/var/backups/holdfast/{other}"
     del hosts[other]
-    assert_refused(inventory(tmp_path, hosts).play(SITE, "--limit", cluster.name), f"cluster {other}")
+    assert_refused(inventory(tmp_path, hosts).play(SITE, "--limit", cluster.name), f"it belongs to cluster '{other}'")

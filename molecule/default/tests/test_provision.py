@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 from tests.support.hosts import Cluster
 
 
-def test_the_volume_is_labelled_and_no_part_of_the_project(cluster: Cluster) -> None:
+def volume_of(cluster: Cluster) -> dict[str, Any]:
+    """What the engine says of the volume."""
     (volume,) = json.loads(cluster.host.check_output(f"docker volume inspect {cluster.project}_postgres_data"))
-    assert volume["Labels"] == {"io.holdfast.cluster": cluster.name}
+    return dict(volume)
+
+
+def test_the_volume_is_labelled_and_no_part_of_the_project(cluster: Cluster) -> None:
+    """But for the one cluster that says so in the inventory."""
+    owned = {"com.docker.compose.project": cluster.project, "com.docker.compose.volume": "postgres_data"}
+    labels = volume_of(cluster)["Labels"]
+    assert labels.pop("io.holdfast.cluster") == cluster.name
+    labels.pop("com.docker.compose.version", None)
+    assert labels == (owned if cluster.name == "stock" else {})
+
+
+def test_the_volume_has_the_options_of_the_inventory(cluster: Cluster) -> None:
+    device = "/data/ledger"
+    wanted = {"type": "none", "o": "bind", "device": device} if cluster.name == "ledger" else None
+    assert (volume_of(cluster)["Options"] or None) == wanted
+    if wanted:
+        assert cluster.host.file(f"{device}/18/docker/PG_VERSION").content_string.strip() == "18"
 
 
 def test_the_data_are_in_the_volume_and_nowhere_else(cluster: Cluster) -> None:

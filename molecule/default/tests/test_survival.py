@@ -32,6 +32,8 @@ def test_compose_down_and_up(cluster: Cluster, rows: str) -> None:
 
 def test_compose_down_with_its_volumes(cluster: Cluster, rows: str) -> None:
     """What somebody types who has read it somewhere."""
+    if cluster.name == "stock":
+        pytest.skip("this project was told to own its volume, and compose does as it is told")
     cluster.compose("down", "--volumes")
     assert f"{cluster.project}_postgres_data" in cluster.volumes()
     cluster.compose("up", "--detach")
@@ -60,21 +62,11 @@ def test_a_reboot_of_the_machine(cluster: Cluster, rows: str) -> None:
     assert cluster.holdfast("guard").rc == 0
 
 
-def test_an_image_of_a_newer_minor_release(cluster: Cluster, rows: str, tmp_path: Path) -> None:
-    if cluster.major not in (15, 17):
-        pytest.skip("the lab has no second image of this release")
-    name, known = cluster.name, inventory_of("default")
-    known[name]["holdfast_image"] += "-next"
-    newer = inventory(tmp_path, known)
-    before = cluster.identity()
-
-    refused = newer.play("playbooks/site.yml", "--limit", name)
-    assert refused.returncode != 0
-    assert f"cluster_recreate={name}" in " ".join(refused.said.split())
-    assert cluster.identity() == before
-
-    newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
-    assert cluster.identity()[0] != before[0]
+def test_a_container_that_somebody_removed(cluster: Cluster, rows: str, tmp_path: Path) -> None:
+    """The playbook makes it again, on the volume that is there."""
+    before = cluster.volumes()
+    cluster.host.check_output(f"docker rm --force --volumes {cluster.container}")
+    hosts = inventory(tmp_path, inventory_of("default"))
+    hosts.play("playbooks/site.yml", "--limit", cluster.name).require_success()
+    assert cluster.volumes() == before
     assert cluster.query(ROWS) == rows
-    again = newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
-    assert again.recap[name]["changed"] == 0, again.said
