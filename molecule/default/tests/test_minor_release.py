@@ -35,3 +35,17 @@ def test_it_is_refused_until_it_is_asked_for_by_name(cluster: Cluster, tmp_path:
     assert cluster.query("SHOW server_version") != release, "the lab's second image is a newer minor release"
     again = newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
     assert again.recap[name]["changed"] == 0, again.said
+
+
+def test_a_newer_image_of_the_same_tag_is_looked_for_when_asked(cluster: Cluster, tmp_path: Path) -> None:
+    """The tag on the host is moved to another image, and pulling brings back what the registry has."""
+    name, hosts = cluster.name, inventory(tmp_path, inventory_of("default"))
+    tag = f"postgres:{cluster.major}"
+    asked = {"cluster_recreate": name, "cluster_pull": "always"}
+    hosts.play("playbooks/site.yml", "--limit", name, **asked).require_success()
+    stock = cluster.facts()["Image"]
+    cluster.host.check_output(f"docker tag {tag}-next {tag}")
+    hosts.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
+    assert cluster.facts()["Image"] != stock
+    hosts.play("playbooks/site.yml", "--limit", name, **asked).require_success()
+    assert cluster.facts()["Image"] == stock
