@@ -41,7 +41,8 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def sound(engine: Engine) -> Iterator[Container]:
     """A server as it should be."""
-    with containers.running(engine, f"{RUN}-db", "--network", "none", *WITH_CHECKSUMS, arguments=SAFE) as started:
+    lasting = ("--network", "none", "--restart", "unless-stopped", *WITH_CHECKSUMS)
+    with containers.running(engine, f"{RUN}-db", *lasting, arguments=SAFE) as started:
         yield started
 
 
@@ -320,6 +321,12 @@ def test_an_account_that_may_ask_for_no_settings_is_enough(shop: Container, tmp_
         shop.server.query("DROP ROLE holdfast_least")
     assert found.errors == set()
     assert found.check("data")[0] == "ok"
+
+
+def test_a_container_that_nobody_starts_after_a_reboot_is_a_warning(shop: Container, tmp_path: Path) -> None:
+    result, detail = guarded(shop.cluster(tmp_path)).check("restart")
+    assert result == "warning"
+    assert "restart policy is 'no'" in detail
 
 
 def test_an_engine_that_does_not_answer_is_said_to(shop: Container, tmp_path: Path) -> None:

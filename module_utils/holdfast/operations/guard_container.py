@@ -138,9 +138,20 @@ def _look_inside(
     if told is not None and survey.volume is not None:
         # It runs on them, so they are of its version.
         survey.volume = replace(survey.volume, pg_version=told.major)
+    _judge_restart(access, facts, survey)
     image = next(iter(engine.inspect(access, system, "image", str(facts["Image"]))), None)
     judge_volume(config, survey, major_of(image, str(survey.server["image"])) or major_of(facts, ""))
     return where
+
+
+def _judge_restart(access: ContainerAccess, facts: Mapping[str, Any], survey: Survey) -> None:
+    """Whether the engine brings it back after a reboot. Podman's containers may be kept by a unit of systemd instead."""
+    policy = str(((facts.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no")
+    if access.engine == "docker" and policy not in ("always", "unless-stopped"):
+        survey.warn(
+            "restart", f"its restart policy is {policy!r}: after a reboot of the host nobody starts it",
+            "Set 'restart: unless-stopped' in the compose file (docker update --restart changes it without a restart).",
+        )  # fmt: skip
 
 
 def _look_at_volume(
