@@ -130,8 +130,7 @@ def labels(facts: Mapping[str, Any]) -> dict[str, str]:
 
 def environment(facts: Mapping[str, Any]) -> dict[str, str]:
     """The environment that a container or an image was given."""
-    pairs = (pair.partition("=") for pair in facts.get("Config", {}).get("Env") or [])
-    return {key: value for key, _, value in pairs}
+    return dict(pair.partition("=")[::2] for pair in facts.get("Config", {}).get("Env") or [])
 
 
 def refusal(access: ContainerAccess, reason: str, next_step: str) -> AccessError:
