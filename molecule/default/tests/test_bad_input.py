@@ -110,11 +110,11 @@ def test_a_full_disk(cluster: Cluster, site: Site) -> None:
     small = f"/mnt/small-{cluster.name}"
     before = backups(cluster)
     cluster.host.check_output(
-        f"mkdir -p {small} && mount -t tmpfs -o size=256k,mode=0700 tmpfs {small}"
+        f"mkdir -p {small} && mount -t tmpfs -o size=16k,mode=0700 tmpfs {small}"
         f" && cp {repository}/holdfast-repository.json {small} && mkdir {small}/backups {small}/state && mount --bind {small} {repository}"
     )
     try:
-        assert_refused(site(playbook="playbooks/backup.yml"), "No space left on device")
+        assert_refused(site(playbook="playbooks/backup.yml"), "no space is left on the device")
         assert backups(cluster) == []
     finally:
         cluster.host.check_output(f"umount {repository} && umount {small}")
