@@ -9,8 +9,6 @@
     tools/lab.py image postgres:17      make sure that holdfast-lab/postgres:17 exists, print its name
     tools/lab.py host web --engine      make sure that a host named web is up and answers SSH
     tools/lab.py ssh-config             write anew where the hosts are, after restarts; print the file
-    tools/lab.py give web IMAGE         load an image of this machine into the host's engine
-    tools/lab.py archive IMAGE FILE     save an image to .cache/lab/FILE, print its path
     tools/lab.py down [--hosts]         remove the lab's containers, volumes and networks (images stay)
 
 An image is the stock one where a registry answers quickly, and otherwise one that behaves like it,
@@ -35,7 +33,7 @@ from pathlib import Path
 if not __package__:  # run as a program: the checkout's own packages are found from its top
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import lab_hosts, lab_registry, lab_transfer
+from tools import lab_hosts, lab_registry
 from tools.lab_engine import LABEL, LabError, engine_answers, ensure_engine, run, say
 from tools.lab_postgres import NEXT, ensure_postgres
 
@@ -98,18 +96,6 @@ def parser() -> argparse.ArgumentParser:
 
     commands.add_parser("ssh-config", help="write anew where the hosts are, and print the file's path")
 
-    give = commands.add_parser("give", help="load an image into a host's engine")
-    give.add_argument("host")
-    give.add_argument("image")
-    give.add_argument("--engine", choices=["docker", "podman"], default="docker")
-    give.add_argument("--user", default="root", help="whose engine it is (default: root's)")
-    give.add_argument("--as", dest="rename", metavar="NAME", help="what the image is called there")
-
-    archive = commands.add_parser("archive", help="save an image to a file below .cache/lab/ and print its path")
-    archive.add_argument("image")
-    archive.add_argument("file", type=Path)
-    archive.add_argument("--as", dest="rename", metavar="NAME", help="what the image is called in the file")
-
     down = commands.add_parser("down", help="remove the lab's containers, volumes and networks")
     down.add_argument("--hosts", action="store_true", help="only this checkout's hosts and their registry")
     return top
@@ -156,10 +142,6 @@ def perform(options: argparse.Namespace) -> None:
         host(options)
     elif options.command == "ssh-config":
         print(lab_hosts.write_ssh_config())
-    elif options.command == "give":
-        lab_transfer.give(options.host, options.image, options.engine, options.user, options.rename)
-    elif options.command == "archive":
-        print(lab_transfer.archive(options.image, options.file, options.rename))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ FRAGMENTS = sorted((ROOT / "changelogs" / "fragments").glob("*.yml"))
 
 def test_ci_runs_what_a_developer_runs() -> None:
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make test"
+    subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
 
 
 def test_pre_commit_runs_what_a_developer_runs() -> None:

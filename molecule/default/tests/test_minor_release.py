@@ -22,7 +22,7 @@ def test_it_is_refused_until_it_is_asked_for_by_name(cluster: Cluster, tmp_path:
     known[name]["holdfast_image"] += "-next"
     newer = inventory(tmp_path, known)
     cluster.query("CREATE TABLE IF NOT EXISTS minor AS SELECT generate_series(1, 5000) AS id")
-    rows, before, release = cluster.query(ROWS), cluster.identity(), cluster.query("SHOW server_version")
+    rows, before, image = cluster.query(ROWS), cluster.identity(), cluster.facts()["Image"]
 
     refused = newer.play("playbooks/site.yml", "--limit", name)
     assert refused.returncode != 0
@@ -32,7 +32,7 @@ def test_it_is_refused_until_it_is_asked_for_by_name(cluster: Cluster, tmp_path:
     newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
     assert cluster.identity()[0] != before[0]
     assert cluster.query(ROWS) == rows
-    assert cluster.query("SHOW server_version") != release, "the lab's second image is a newer minor release"
+    assert cluster.facts()["Image"] != image
     again = newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
     assert again.recap[name]["changed"] == 0, again.said
 
