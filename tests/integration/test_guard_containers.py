@@ -329,6 +329,18 @@ def test_a_container_that_nobody_starts_after_a_reboot_is_a_warning(shop: Contai
     assert "restart policy is 'no'" in detail
 
 
+def test_settings_that_wait_for_a_restart_are_a_warning(shop: Container, tmp_path: Path) -> None:
+    shop.server.query("ALTER SYSTEM SET max_connections = 123")
+    shop.server.query("SELECT pg_reload_conf(), pg_sleep(0.5)")
+    try:
+        result, detail = guarded(shop.cluster(tmp_path)).check("settings")
+        assert result == "warning"
+        assert "max_connections: changed" in detail
+    finally:
+        shop.server.query("ALTER SYSTEM RESET max_connections")
+        shop.server.query("SELECT pg_reload_conf(), pg_sleep(0.5)")
+
+
 def test_an_engine_that_does_not_answer_is_said_to(shop: Container, tmp_path: Path) -> None:
     cluster = shop.cluster(tmp_path)
     done = cluster.holdfast("guard", env={"DOCKER_HOST": f"unix://{tmp_path}/none"})

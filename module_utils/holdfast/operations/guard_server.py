@@ -109,6 +109,12 @@ def _ask(
                 survey.ok(name, f"{setting} is on")
             else:
                 survey.by_policy(level, name, detail, step)
+        waiting = connection.execute("SELECT name FROM pg_settings WHERE pending_restart ORDER BY name").fetchall()
+        if waiting:
+            names = ", ".join(name for (name,) in waiting)
+            survey.warn(
+                "settings", f"{names}: changed, but not in use before the next restart", "Restart it when that suits."
+            )
         databases = connection.execute(
             "SELECT datname, has_database_privilege(oid, 'CONNECT') FROM pg_database WHERE datallowconn ORDER BY datname"
         ).fetchall()

@@ -165,3 +165,5 @@ def test_two_inventories_that_give_one_repository_to_two_clusters(cluster: Clust
     hosts[cluster.name]["holdfast_repository"] = f"/var/backups/holdfast/{other}"
     del hosts[other]
     assert_refused(inventory(tmp_path, hosts).play(SITE, "--limit", cluster.name), f"it belongs to cluster '{other}'")
+    # Alone on its machine, it was given all of the memory: its settings are put back.
+    inventory(tmp_path, inventory_of("default")).play(SITE, "--limit", cluster.name).require_success()
