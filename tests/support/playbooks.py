@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,27 +53,35 @@ class Inventory:
 
     def play(self, playbook: str | Path, *arguments: str, **variables: Any) -> Play:
         """Runs a playbook, named from the top of the checkout, with the checkout's own settings."""
-        done = subprocess.run(
-            [
-                sys.executable, "-m", "ansible", "playbook", "--inventory", str(self.path), str(CHECKOUT / playbook),
-                "--extra-vars", json.dumps(variables), *arguments,
-            ],
-            cwd=CHECKOUT,
-            env={
-                "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
-                "HOME": str(self.home),
-                "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
-                "ANSIBLE_NOCOLOR": "1",
-                "LC_ALL": "C.UTF-8",
-                **self.environment,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )  # fmt: skip
+        done = subprocess.run(**self._process(playbook, arguments, variables), text=True, check=False)
         return Play(done.returncode, done.stdout)
+
+    def kill(self, seconds: float, playbook: str | Path, *arguments: str, **variables: Any) -> bool:
+        """Runs a playbook and kills it after that time; whether it was still running."""
+        try:
+            subprocess.run(**self._process(playbook, arguments, variables), timeout=seconds, check=False)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def _process(self, playbook: str | Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+        command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(self.path)]
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+            "HOME": str(self.home),
+            "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "LC_ALL": "C.UTF-8",
+            **self.environment,
+        }
+        return {
+            "args": [*command, str(CHECKOUT / playbook), "--extra-vars", json.dumps(variables), *arguments],
+            "cwd": CHECKOUT,
+            "env": environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+        }
 
 
 def inventory(directory: Path, hosts: Mapping[str, Any], **variables: Any) -> Inventory:
