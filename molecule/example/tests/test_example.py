@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.support.hosts import CHECKOUT, Cluster, inventory
+from tests.support.clusters import CHECKOUT
+from tests.support.hosts import Cluster, inventory
 from tests.support.playbooks import Inventory
 
 EXAMPLE = CHECKOUT / "inventory" / "example" / "hosts.yml"
