@@ -30,16 +30,6 @@ def test_compose_down_and_up(cluster: Cluster, rows: str) -> None:
     assert cluster.query(ROWS) == rows
 
 
-def test_compose_down_with_its_volumes(cluster: Cluster, rows: str) -> None:
-    """What somebody types who has read it somewhere."""
-    if cluster.name == "stock":
-        pytest.skip("this project was told to own its volume, and compose does as it is told")
-    cluster.compose("down", "--volumes")
-    assert f"{cluster.project}_postgres_data" in cluster.volumes()
-    cluster.compose("up", "--detach")
-    assert cluster.query(ROWS) == rows
-
-
 def test_a_killed_server(cluster: Cluster, rows: str) -> None:
     cluster.host.check_output(f"docker kill --signal KILL {cluster.container}")
     cluster.compose("up", "--detach")
