@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -108,6 +109,6 @@ def wait_for(host: str) -> None:
 
 def disconnect(host: str) -> None:
     """End the shared connection to a host; one to a host that is gone would hang."""
-    if CONFIG.exists():
+    if CONFIG.exists() and shutil.which("ssh"):
         with contextlib.suppress(LabError):
             run(["ssh", "-F", str(CONFIG), "-O", "exit", host])

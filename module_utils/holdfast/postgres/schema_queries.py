@@ -32,6 +32,11 @@ def _grants(acl: str, default_kind: str, owner: str) -> str:
     )
 
 
+#: Servers since the minor releases of November 2026 keep a mark of their own there (pg_attver), which no dump carries.
+_COLUMN_OPTIONS = (
+    "(SELECT array_agg(o.option ORDER BY o.place) FROM unnest(a.attoptions) WITH ORDINALITY o (option, place)"
+    " WHERE o.option NOT LIKE 'pg\\_%')::text"
+)
 _RELATION = (
     f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {_USER_NAMESPACE} AND {_own('pg_class', 'c')}"
 )
@@ -56,7 +61,7 @@ QUERIES: dict[str, str] = {
                 WHERE b.attrelid = a.attrelid AND b.attnum > 0 AND b.attnum <= a.attnum AND NOT b.attisdropped) END,
             format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attstorage, a.attcompression,
             (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
-                WHERE co.oid = a.attcollation), pg_get_expr(ad.adbin, ad.adrelid), a.attoptions::text,
+                WHERE co.oid = a.attcollation), pg_get_expr(ad.adbin, ad.adrelid), {_COLUMN_OPTIONS},
             CASE WHEN a.attacl IS NOT NULL THEN {_grants("a.attacl", "c", "c.relowner")} END
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
