@@ -149,11 +149,12 @@ identity:
     data_directory: /var/lib/postgresql/data
 compose:
   description:
-    - What compose would do (C(action), one of C(none), C(create), C(start) and C(recreate)), the C(reasons), and whether
-      the container is C(adopted) (made by somebody else) or C(managed) (made by Holdfast). Null without containers.
+    - What compose would do (C(action), one of C(none), C(create), C(start) and C(recreate)), the C(reasons), whether
+      that would give it other data (C(moves_data)), and whether the container is C(adopted) (made by somebody else) or
+      C(managed) (made by Holdfast). Null without containers.
   returned: success
   type: dict
-  sample: {action: none, reasons: [], adopted: false, managed: true}
+  sample: {action: none, reasons: [], moves_data: false, adopted: false, managed: true}
 server:
   description: Whether the server C(exists), is C(running), its C(superuser) and its container's C(image).
   returned: success

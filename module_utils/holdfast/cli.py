@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Optional
 
-from . import __version__, config
+from . import __version__, cli_deploy, config
 from .config import ClusterConfig
 from .errors import ConfigError, GuardError, HoldfastError
 from .operations import backup as backup_operation
@@ -26,16 +26,16 @@ from .operations import prune as prune_operation
 from .operations import restore as restore_operation
 from .operations.guard_survey import GuardRequest
 from .reporting import progress as progress_reporting
-from .reporting import show, show_guard
+from .reporting import show, show_deploy, show_guard
 from .repository.retention import TIERS
 from .system import System
 
 INTERRUPTED = 130
 _EPILOG = """\
 exit codes: 0 done; 1 unexpected; 2 wrong configuration or argument; 3 server or tools not reachable;
-4 repository not usable; 5 busy; 6 backup failed; 7 restore refused before it touched anything; 8 backup
-corrupt; 9 not found; 10 restore failed, target as before; 11 restored data differ, target as before;
-12 the data are not where, or as, they should be; 130 interrupted.
+4 repository not usable; 5 busy; 6 backup failed; 7 refused before anything was touched; 8 backup corrupt;
+9 not found; 10 restore failed, target as before; 11 restored data differ, target as before; 12 the data are not
+where, or as, they should be; 13 deployment failed, its record says in which state; 130 interrupted.
 """
 
 
@@ -62,7 +62,7 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         return _fail(arguments, error)
     except KeyboardInterrupt:
         progress.close()
-        print("interrupted; nothing half-done is in the catalogue", file=sys.stderr)
+        print(arguments.interrupted, file=sys.stderr)
         return INTERRUPTED
     try:
         print(json.dumps(result, sort_keys=True) if arguments.json else arguments.show(result), flush=True)
@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, text: str, run: Callable[..., Any], shown: Callable[..., str]) -> argparse.ArgumentParser:
         added = commands.add_parser(name, parents=[common], help=text, description=text[:1].upper() + text[1:] + ".")
-        added.set_defaults(run=run, show=shown)
+        added.set_defaults(run=run, show=shown, interrupted="interrupted; nothing half-done is in the catalogue")
         return added
 
     command("init", "make the repository of a cluster, once", _init, show.initialised)
@@ -104,6 +104,12 @@ def parser() -> argparse.ArgumentParser:
     one = command("prune", "remove what retention no longer needs, with the reason for each", _prune, show.prune)
     one.add_argument("--dry-run", action="store_true", help="print the plan and remove nothing")
     _add_restore(command("restore", "restore a database or a whole cluster", _restore, show.restore))
+    one = command("deploy", cli_deploy.TEXT, cli_deploy.run_deploy, show_deploy.deploy)
+    one.set_defaults(interrupted=cli_deploy.INTERRUPTED)
+    cli_deploy.add_deploy(one)
+    text = "list the deployments, newest first, or show one in full"
+    one = command("deployments", text, cli_deploy.run_deployments, show_deploy.deployments)
+    one.add_argument("id", metavar="ID", nargs="?")
     one = command("pin", "keep a backup whatever its age", _pin, show.pinned)
     one.add_argument("id", metavar="ID")
     one.add_argument("--note", default="", help="why it is kept")

@@ -23,6 +23,7 @@ from .errors import ConfigError
 from .postgres.access import AccessConfig, access_from_config
 from .postgres.options import Compression
 from .repository.retention import RetentionPolicy
+from .services.options import DeployOptions
 
 DEFAULT_DIR = "/etc/holdfast"
 SCHEMA = 1
@@ -32,7 +33,7 @@ _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_LOCK_TIMEOUT = (2**31 - 1) // 1000
 #: Source: the engines' own rule for names of volumes.
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_TOP = {"schema", "cluster", "repository", "access", "backup", "retention", "guard"}
+_TOP = {"schema", "cluster", "repository", "access", "backup", "retention", "guard", "deploy"}
 GUARD_LEVELS = ("error", "warning", "ignore")
 
 
@@ -142,6 +143,7 @@ class ClusterConfig:
     retention: RetentionPolicy
     source: Optional[Path] = None
     guard: GuardPolicy = field(default_factory=GuardPolicy)
+    deploy: DeployOptions = field(default_factory=DeployOptions)
 
     @classmethod
     def from_mapping(cls, raw: Any, where: str, source: Optional[Path] = None) -> ClusterConfig:
@@ -165,7 +167,7 @@ class ClusterConfig:
         repository = raw["repository"]
         if not isinstance(repository, str) or not os.path.isabs(repository):
             raise _bad(where, f"repository is {repository!r}", "Give an absolute path.")
-        for key in ("access", "backup", "retention", "guard"):
+        for key in ("access", "backup", "retention", "guard", "deploy"):
             if not isinstance(raw.get(key, {}), dict):
                 raise _bad(where, f"{key} is {raw[key]!r}", "Give a JSON object.")
         return cls(
@@ -176,6 +178,7 @@ class ClusterConfig:
             retention=RetentionPolicy.from_config(raw.get("retention", {})),
             source=source,
             guard=GuardPolicy.from_config(raw.get("guard", {}), where),
+            deploy=DeployOptions.from_config(raw.get("deploy", {}), where),
         )
 
 

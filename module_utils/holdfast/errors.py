@@ -80,7 +80,7 @@ class BackupError(HoldfastError):
 
 
 class PreflightError(HoldfastError):
-    """A restore was refused before anything was touched."""
+    """A restore or a deployment was refused before anything was touched."""
 
     exit_code = 7
 
@@ -113,3 +113,9 @@ class GuardError(HoldfastError):
     """The data are not where, or not as, they should be; nothing was touched."""
 
     exit_code = 12
+
+
+class DeployError(HoldfastError):
+    """A deployment failed; its record says in which state it left the services and the database."""
+
+    exit_code = 13

@@ -20,8 +20,9 @@ HEADER = (
 )
 # Who may not know whom: an operation joins the two, and what reports is told and never asks.
 SEPARATE = [
-    ("postgres", {"repository", "operations", "reporting"}),
-    ("repository", {"postgres", "operations", "reporting"}),
+    ("postgres", {"repository", "services", "operations", "reporting"}),
+    ("repository", {"postgres", "services", "operations", "reporting"}),
+    ("services", {"repository", "operations", "reporting"}),
     ("reporting", {"operations"}),
     ("operations", {"cli"}),
 ]

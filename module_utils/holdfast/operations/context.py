@@ -117,12 +117,21 @@ def connect(config: ClusterConfig, system: System, repository: Repository, purpo
         For ``restore`` the account is ``access.restore_user``.
     :raises AccessError: unreachable, wrong password, no tools, or tools older than the server.
     """
-    access = as_user(config.access, config.access.restore_user) if purpose == "restore" else config.access
-    place = open_place(access, system, repository.owner, f"{repository.uuid}-{purpose}")
-    server = Server(place, config.access.database, config.cluster)
-    tools = Tools(place, system, config.cluster)
+    server = reach(config, system, repository, purpose)
+    tools = Tools(server.place, system, config.cluster)
     tools.require_not_older_than(server.facts.version, server.facts.major)
     return Connected(server, tools)
+
+
+def reach(config: ClusterConfig, system: System, repository: Repository, purpose: str) -> Server:
+    """Reach the server, without its tools.
+
+    :param purpose: as in :func:`connect`.
+    :raises AccessError: unreachable, or wrong password.
+    """
+    access = as_user(config.access, config.access.restore_user) if purpose == "restore" else config.access
+    place = open_place(access, system, repository.owner, f"{repository.uuid}-{purpose}")
+    return Server(place, config.access.database, config.cluster)
 
 
 def _memory(config: ClusterConfig) -> Optional[Path]:

@@ -45,7 +45,9 @@ def judge_project(
     """
     project = Project.of_container(engine.labels(facts))
     managed = CLUSTER_LABEL in engine.labels(facts)
-    survey.compose = {"action": "none", "reasons": [], "adopted": not managed, "managed": managed}
+    survey.compose = {
+        "action": "none", "reasons": [], "moves_data": False, "adopted": not managed, "managed": managed,
+    }  # fmt: skip
     if project is None:
         survey.ok("compose", "the container was not made by compose")
         return
@@ -68,6 +70,7 @@ def judge_project(
     if reasons:
         survey.compose.update(action="recreate", reasons=reasons)
     if where is not None and _is_elsewhere(target, where):
+        survey.compose["moves_data"] = True
         survey.by_policy(
             config.guard.compose, "compose",
             f"its files would put the data on {named(target.mount)} instead of {named(where)}: an empty database", _SEE,

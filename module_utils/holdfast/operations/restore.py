@@ -58,7 +58,7 @@ def restore(config: ClusterConfig, request: RestoreRequest, system: System, prog
         "changed": True, "plan": chosen.as_dict(), "databases": databases,
         "safety_backup": safety, "sessions_ended": ended,
         "rto": round((finished - began).total_seconds(), 3), "rpo": round((began - time_of(chosen.entry)).total_seconds(), 3),
-        "verdict": _verdict(databases), "warnings": _mark_proved(repository, chosen, databases, system),
+        "verdict": _verdict(databases), "warnings": _mark_proved(repository, request, chosen, databases, system),
     }  # fmt: skip
     result["backup"] = summary(repository.entry(chosen.entry.id), finished)
     progress.say(f"restored {what} in {duration((finished - began).total_seconds())}: {result['verdict']}")
@@ -122,7 +122,11 @@ def _safety_backup(
 
 
 def _mark_proved(
-    repository: Repository, chosen: RestorePlan, databases: list[dict[str, Any]], system: System
+    repository: Repository,
+    request: RestoreRequest,
+    chosen: RestorePlan,
+    databases: list[dict[str, Any]],
+    system: System,
 ) -> list[str]:
     """Remember which databases of the backup have been proved to restore; all of them prove the backup.
 
@@ -132,7 +136,7 @@ def _mark_proved(
     proved = {
         one["database"]: {
             "time": format_time(system.now()),
-            "by": f"restore ({chosen.mode})",
+            "by": request.proof or f"restore ({chosen.mode})",
             "seconds": round(sum(one["seconds"].values()), 3),
             "rows": one["comparison"]["rows"],
         }

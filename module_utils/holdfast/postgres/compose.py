@@ -73,6 +73,20 @@ class Model:
     config_hash: str
 
 
+@dataclass(frozen=True)
+class Description:
+    """A project as compose has read and normalised it.
+
+    :param hashes: of each service, what compose compares with a container's label to see whether to recreate it.
+    """
+
+    services: Mapping[str, Any]
+    volumes: Mapping[str, Any]
+    secrets: Mapping[str, Any]
+    configs: Mapping[str, Any]
+    hashes: Mapping[str, str]
+
+
 class Compose:
     """Compose as this host has it: the plugin (v2), or the program of its own (v1)."""
 
@@ -97,14 +111,34 @@ class Compose:
         return None
 
     def read(self, project: Project) -> Model:
-        """Have compose read a project.
+        """What compose would run for the project's own service.
 
         :raises ConfigError: compose refuses the files, or they have no such service.
         :raises AccessError: its answer cannot be read.
         """
+        told = self.describe(project)
+        service = told.services.get(project.service)
+        if service is None:
+            known = ", ".join(sorted(told.services)) or "none"
+            raise _refused(
+                project, f"it has no service {project.service}, only: {known}", "Correct the service's name."
+            )
+        return Model(
+            image=self.image(project, project.service, service),
+            environment=environment(service.get("environment")),
+            mounts=tuple(mounts(service, told.volumes, project)),
+            config_hash=told.hashes.get(project.service, ""),
+        )
+
+    def describe(self, project: Project) -> Description:
+        """Have compose read and normalise all of a project.
+
+        :raises ConfigError: compose refuses the files.
+        :raises AccessError: its answer cannot be read.
+        """
         # At the same time: compose v1 takes a third of a second to start.
-        asked = [["config", *self._as_json], ["config", "--hash", project.service]]
-        running = [self._system.start(self._command(project, arguments)) for arguments in asked]
+        asked = [["config", *self._as_json], ["config", "--hash", "*"]]
+        running = [self._system.start(self.command(project, arguments)) for arguments in asked]
         try:
             done, hashed = (one.finish() for one in running)
         finally:
@@ -113,21 +147,20 @@ class Compose:
         if done.returncode != 0:
             raise _refused(project, done.last_error, f"Mend it until '{' '.join(self.argv)} config' takes it.")
         whole = json.loads(done.stdout) if self._as_json else _yaml(done.stdout)
-        service = (whole.get("services") or {}).get(project.service)
-        if service is None:
-            known = ", ".join(sorted(whole.get("services") or {})) or "none"
-            raise _refused(
-                project, f"it has no service {project.service}, only: {known}", "Correct the service's name."
-            )
-        default_image = ("-" if self._as_json else "_").join((project.name, project.service))
-        return Model(
-            image=str(service.get("image") or default_image),
-            environment=_environment(service.get("environment")),
-            mounts=tuple(_mounts(service, whole.get("volumes") or {}, project)),
-            config_hash=(hashed.stdout.split() or [""])[-1],
+        return Description(
+            services=whole.get("services") or {},
+            volumes=whole.get("volumes") or {},
+            secrets=whole.get("secrets") or {},
+            configs=whole.get("configs") or {},
+            hashes=dict(line.split()[:2] for line in hashed.stdout.splitlines() if len(line.split()) == 2),
         )
 
-    def _command(self, project: Project, arguments: Sequence[str]) -> Command:
+    def image(self, project: Project, name: str, service: Mapping[str, Any]) -> str:
+        """The image of a service: what it says, else the name that compose gives to what it builds."""
+        return str(service.get("image") or ("-" if self._as_json else "_").join((project.name, name)))
+
+    def command(self, project: Project, arguments: Sequence[str]) -> Command:
+        """Compose, pointed at a project."""
         argv = [*self.argv, "--project-name", project.name, "--project-directory", project.directory]
         argv += [part for file in project.files for part in ("--file", file)]
         argv += [part for file in project.env_files for part in ("--env-file", file)]
@@ -162,19 +195,24 @@ def _yaml(text: str) -> Any:
     return yaml.safe_load(text)
 
 
-def _environment(raw: Any) -> dict[str, str]:
+def environment(raw: Any) -> dict[str, str]:
+    """The environment of a service as compose prints it: a mapping, or a list of pairs."""
     if isinstance(raw, list):
         raw = dict(pair.partition("=")[::2] for pair in raw)
     # Compose prints a dollar as two, so that what it prints can be read again.
     return {key: "" if value is None else str(value).replace("$$", "$") for key, value in (raw or {}).items()}
 
 
-def _mounts(service: Mapping[str, Any], volumes: Mapping[str, Any], project: Project) -> Iterator[Mount]:
+def mounts(service: Mapping[str, Any], volumes: Mapping[str, Any], project: Project) -> Iterator[Mount]:
+    """Where a service would mount what.
+
+    :param volumes: the project's, as compose prints them.
+    """
     tmpfs = service.get("tmpfs") or []
     for entry in [tmpfs] if isinstance(tmpfs, str) else tmpfs:
         yield Mount(posixpath.normpath(str(entry).partition(":")[0]), "memory")
     for entry in service.get("volumes") or []:
-        kind, source, target = _volume_entry(entry)
+        kind, source, target, writable = _volume_entry(entry)
         target = posixpath.normpath(target)
         if kind == "tmpfs":
             yield Mount(target, "memory")
@@ -183,19 +221,22 @@ def _mounts(service: Mapping[str, Any], volumes: Mapping[str, Any], project: Pro
         elif kind == "volume":
             told = volumes.get(source) or {}
             in_memory = (told.get("driver_opts") or {}).get("type") in MEMORY
-            yield Mount(target, "memory" if in_memory else "volume", _volume_name(source, told, project.name))
+            kind, source = ("memory" if in_memory else "volume"), _volume_name(source, told, project.name)
+            yield Mount(target, kind, source, writable=writable)
         else:
-            yield Mount(target, "bind", source, source)
+            yield Mount(target, "bind", source, source, writable)
 
 
-def _volume_entry(entry: Any) -> tuple[str, str, str]:
-    """Kind, source and target of ``{type: volume, source: a, target: /b}`` or of ``a:/b:rw``, which v1 prints."""
+def _volume_entry(entry: Any) -> tuple[str, str, str, bool]:
+    """Kind, source, target, and whether it may be written to, of ``{type: volume, source: a, target: /b}`` or of ``a:/b:rw``, which v1 prints."""
     if isinstance(entry, Mapping):
-        return str(entry.get("type")), str(entry.get("source") or ""), str(entry["target"])
+        writable = not entry.get("read_only")
+        return str(entry.get("type")), str(entry.get("source") or ""), str(entry["target"]), writable
     parts = str(entry).split(":")
     if len(parts) == 1:
-        return "volume", "", parts[0]
-    return ("bind" if parts[0].startswith(("/", ".", "~")) else "volume"), parts[0], parts[1]
+        return "volume", "", parts[0], True
+    kind = "bind" if parts[0].startswith(("/", ".", "~")) else "volume"
+    return kind, parts[0], parts[1], "ro" not in parts[2:3]
 
 
 def _volume_name(key: str, told: Mapping[str, Any], project: str) -> str:

@@ -20,7 +20,8 @@ _MISSING = (
     "no such container", "no container with", "no such volume", "no volume with", "no such image", "image not known",
 )  # fmt: skip
 #: What compose calls the containers of ``compose run``: they belong to the service, but are not the server.
-_ONE_OFF = "com.docker.compose.oneoff"
+_COMPOSE = "com.docker.compose."
+_ONE_OFF = _COMPOSE + "oneoff"
 
 
 def ask(access: ContainerAccess, system: System, *arguments: str) -> Finished:
@@ -73,10 +74,9 @@ def look_up(access: ContainerAccess, system: System) -> Optional[dict[str, Any]]
 
     :raises AccessError: the engine does not answer, or more than one such container runs.
     """
-    if access.container:
-        found = inspect(access, system, "container", access.container)
-    else:
-        found = [facts for facts in _by_compose(access, system) if labels(facts).get(_ONE_OFF) != "True"]
+    by_compose = (str(access.project), str(access.service))
+    named = access.container
+    found = inspect(access, system, "container", named) if named else of_project(access, system, *by_compose)
     running = [facts for facts in found if runs(facts)]
     if len(running) > 1:
         names = ", ".join(sorted(map(name, running)))
@@ -113,6 +113,20 @@ def listed(access: ContainerAccess, system: System, *arguments: str) -> list[str
     return done.stdout.split()
 
 
+def of_project(
+    access: ContainerAccess, system: System, project: str, service: Optional[str] = None
+) -> list[dict[str, Any]]:
+    """What the engine says of the containers of a compose project, running or not, without those of ``compose run``.
+
+    :param service: only those of this service.
+    :raises AccessError: the engine does not answer.
+    """
+    wanted = {"project": project, **({"service": service} if service is not None else {})}
+    filters = [part for key, value in wanted.items() for part in ("--filter", f"label={_COMPOSE}{key}={value}")]
+    found = listed(access, system, "ps", "--all", "--quiet", "--no-trunc", *filters)
+    return [one for one in inspect(access, system, "container", *found) if labels(one).get(_ONE_OFF) != "True"]
+
+
 def name(facts: Mapping[str, Any]) -> str:
     """A container's name: docker says it with a slash before it."""
     return str(facts.get("Name", "")).lstrip("/")
@@ -136,15 +150,6 @@ def environment(facts: Mapping[str, Any]) -> dict[str, str]:
 def refusal(access: ContainerAccess, reason: str, next_step: str) -> AccessError:
     """The error for a container that cannot be reached."""
     return AccessError("reach", f"container {access.label}", reason, next_step, engine=access.engine)
-
-
-def _by_compose(access: ContainerAccess, system: System) -> list[dict[str, Any]]:
-    wanted = {"project": access.project, "service": access.service}
-    filters = [
-        part for key, value in wanted.items() for part in ("--filter", f"label=com.docker.compose.{key}={value}")
-    ]
-    found = listed(access, system, "ps", "--all", "--quiet", "--no-trunc", *filters)
-    return inspect(access, system, "container", *found)
 
 
 def _unanswered(access: ContainerAccess, done: Finished) -> AccessError:

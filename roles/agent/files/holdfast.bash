@@ -32,7 +32,7 @@ _holdfast() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word words=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
         case $word in
-            init|backup|list|show|prune|restore|pin|unpin|check|guard) command=$word; break ;;
+            init|backup|list|show|prune|restore|deploy|deployments|pin|unpin|check|guard) command=$word; break ;;
         esac
     done
     case $command:$previous in
@@ -46,13 +46,15 @@ _holdfast() {
     esac
     if [[ -z $words ]]; then
         case $command in
-            '') words='init backup list show prune restore pin unpin check guard --help --version' ;;
+            '') words='init backup list show prune restore deploy deployments pin unpin check guard --help --version' ;;
             init) words="--help --cluster --config-dir --json --quiet" ;;
             backup) words="--help --cluster --config-dir --json --quiet --tier --method --if-older-than --database --jobs --compression --fingerprint --exclude-table-data --no-role-passwords --note --wait --dry-run" ;;
             list) words="--help --cluster --config-dir --json --quiet --check" ;;
             show) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             prune) words="--help --cluster --config-dir --json --quiet --dry-run" ;;
             restore) words="--help --cluster --config-dir --json --quiet --id --latest --latest-proven --before --database --into --in-place --whole-cluster --confirm --drop-replaced --no-safety-backup --no-compare --no-analyze --jobs --dry-run" ;;
+            deploy) words="--help --cluster --config-dir --json --quiet --image --tag --service --if-older-than --recreate-database --who --note --wait --rollback --dry-run" ;;
+            deployments) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             pin) words="--help --cluster --config-dir --json --quiet --note $(_holdfast_backups)" ;;
             unpin) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             check) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
