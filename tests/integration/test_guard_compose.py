@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -102,12 +100,7 @@ def docker() -> Engine:
 @pytest.fixture(scope="module")
 def compose(docker: Engine) -> tuple[str, ...]:
     """Compose as this machine has it."""
-    plugin = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False)
-    if re.match(r"v?\d", plugin.stdout):
-        return ("docker", "compose")
-    if shutil.which("docker-compose"):
-        return ("docker-compose",)
-    pytest.skip("there is no compose (install docker-compose)")
+    return containers.compose()
 
 
 @contextmanager

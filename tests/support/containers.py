@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,6 +155,16 @@ def docker() -> Engine:
     return Engine("docker", IMAGE)
 
 
+def compose() -> tuple[str, ...]:
+    """Compose as this machine has it; skips the test where there is none."""
+    plugin = subprocess.run(["docker", "compose", "version", "--short"], capture_output=True, text=True, check=False)
+    if re.match(r"v?\d", plugin.stdout):
+        return ("docker", "compose")
+    if shutil.which("docker-compose"):
+        return ("docker-compose",)
+    pytest.skip("there is no compose (install docker-compose)")
+
+
 def podman(directory: Path) -> Engine:
     """Podman (rootless, where the tests run as an ordinary user), with the image; skips where there is none."""
     program = shutil.which("podman")
@@ -219,8 +230,11 @@ def wait_until_ready(container: Container) -> None:
         time.sleep(0.1)
 
 
-def wait_until_it_answers(container: Container) -> None:
-    """Waits for a server that was started again."""
+def wait_until_it_answers(container: Container | Any) -> None:
+    """Waits for a server that was started again.
+
+    `container` is whatever has a `server`: it lies elsewhere after each start.
+    """
     deadline = time.monotonic() + _READY_SECONDS
     while True:
         try:

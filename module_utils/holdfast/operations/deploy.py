@@ -135,9 +135,12 @@ class _Run:
                 self.counted = count_rows(self.config, self.repository, chosen.options.unchanged, self.system)
         if chosen.restores:
             with journal.step("rehearsal"):
-                rehearsed = rehearse(self.config, chosen, backup_id, self.repository, self.system, self.progress)
+                try:
+                    rehearsed = rehearse(self.config, chosen, backup_id, self.repository, self.system, self.progress)
+                finally:
+                    # A restore proves it, whatever becomes of the migrations after that.
+                    journal.facts["backup"]["state"] = self.repository.entry(backup_id).state
                 journal.facts["migration"] = {"rehearsal": rehearsed, "real": None} if chosen.migrates else None
-                journal.facts["backup"]["state"] = self.repository.entry(backup_id).state
                 journal.tell(f"backup {backup_id} restores, and is {journal.facts['backup']['state']}")
         if chosen.recreates:
             with journal.step("database"):

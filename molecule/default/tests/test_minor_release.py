@@ -31,6 +31,7 @@ def test_it_is_refused_until_it_is_asked_for_by_name(cluster: Cluster, tmp_path:
 
     newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
     assert cluster.identity()[0] != before[0]
+    assert "before its container is recreated" in cluster.holdfast("list", "--json").stdout
     assert cluster.query(ROWS) == rows
     assert cluster.facts()["Image"] != image
     again = newer.play("playbooks/site.yml", "--limit", name, cluster_recreate=name).require_success()
