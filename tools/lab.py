@@ -7,6 +7,7 @@
 
     tools/lab.py engine                 make sure that a Docker engine runs
     tools/lab.py image postgres:17      make sure that holdfast-lab/postgres:17 exists, print its name
+    tools/lab.py image shop-app:2       the same for a release of the sample application, or shop-proxy:1
     tools/lab.py host web --engine      make sure that a host named web is up and answers SSH
     tools/lab.py ssh-config             write anew where the hosts are, after restarts; print the file
     tools/lab.py down [--hosts]         remove the lab's containers, volumes and networks (images stay)
@@ -33,7 +34,7 @@ from pathlib import Path
 if not __package__:  # run as a program: the checkout's own packages are found from its top
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import lab_hosts, lab_registry
+from tools import lab_application, lab_hosts, lab_registry
 from tools.lab_engine import LABEL, LabError, engine_answers, ensure_engine, run, say
 from tools.lab_postgres import NEXT, ensure_postgres
 
@@ -74,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
     mirror.add_argument("--mirror", help="Debian mirror to build from (default: this machine's own)")
 
     image = commands.add_parser("image", parents=[mirror], help="make sure that an image exists and print its name")
-    image.add_argument("name", help="for example postgres:17")
+    image.add_argument("name", help="for example postgres:17 or shop-app:2")
     image.add_argument("--variant", choices=["", NEXT], default="", help="another image, as a new minor would be")
     image.add_argument("--no-pull", action="store_true", help="never look for the image in a registry")
 
@@ -92,6 +93,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="TAG,TAG",
         help="let it pull postgres:TAG, by default of all tags the lab can make: %(const)s",
     )
+    host.add_argument(
+        "--application",
+        action="store_true",
+        help="let it pull the sample application: all of shop-app and shop-proxy, and the postgres that it runs on",
+    )
     host.add_argument("--podman-user", metavar="USER", help="prepare this user of the host for rootless podman")
 
     commands.add_parser("ssh-config", help="write anew where the hosts are, and print the file's path")
@@ -103,9 +109,13 @@ def parser() -> argparse.ArgumentParser:
 
 def image(options: argparse.Namespace) -> None:
     name, _, version = options.name.partition(":")
-    if name != "postgres" or not version:
-        raise LabError(f"Cannot make {options.name}: unknown image. Ask for postgres:VERSION.")
-    print(ensure_postgres(version, options.mirror, not options.no_pull, options.variant))
+    if name == "postgres" and version:
+        print(ensure_postgres(version, options.mirror, not options.no_pull, options.variant))
+    elif options.name in lab_application.IMAGES:
+        print(lab_application.ensure_image(options.name, options.mirror))
+    else:
+        known = ", ".join(lab_application.IMAGES)
+        raise LabError(f"Cannot make {options.name}: unknown image. Ask for postgres:VERSION, {known}.")
 
 
 def host(options: argparse.Namespace) -> None:
@@ -117,11 +127,22 @@ def host(options: argparse.Namespace) -> None:
             lab_hosts.reboot(name)
             continue
         lab_hosts.ensure_host(name, options.suite, options.engine, options.volume, options.mirror)
-        if options.registry:
-            address = lab_registry.ensure_registry(options.registry.split(","), options.mirror)
-            lab_registry.prefer_registry(lab_hosts.container_name(name), address)
+        if options.registry or options.application:
+            offer_images(name, options)
         if options.podman_user:
             lab_hosts.prepare_podman(name, options.podman_user)
+
+
+def offer_images(name: str, options: argparse.Namespace) -> None:
+    """Let a host pull what was asked for."""
+    address = lab_registry.ensure_registry(options.mirror)
+    tags = options.registry.split(",") if options.registry else []
+    if options.application:
+        tags = list(dict.fromkeys([*tags, lab_application.POSTGRES]))
+        for image in lab_application.IMAGES:
+            lab_registry.publish(lab_application.ensure_image(image, options.mirror), address)
+    lab_registry.publish_postgres(tags, address, options.mirror)
+    lab_registry.prefer_registry(lab_hosts.container_name(name), address)
 
 
 def perform(options: argparse.Namespace) -> None:

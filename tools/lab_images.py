@@ -27,8 +27,9 @@ PULL_SECONDS = 900
 def inputs_hash(folder: Path, *facts: str) -> str:
     """A hash of the files and facts that an image is made of, to know when to build it again."""
     seen = hashlib.sha256("\0".join(facts).encode())
-    for path in sorted(folder.iterdir()):
-        seen.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            seen.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return seen.hexdigest()[:16]
 
 

@@ -4,8 +4,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The lab's registry: hosts pull `postgres:17` from it as users do from the internet, by the same name.
 
-It is a mirror of Docker Hub as far as the engines of the hosts know, and carries nothing but the lab's
-images of PostgreSQL. One a checkout.
+It is a mirror of Docker Hub as far as the engines of the hosts know, and carries nothing but images that
+the lab has made. One a checkout.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 TAGS = ("15", "16", "17", "18", *(f"{version}-{NEXT}" for version in SUITE_OF_POSTGRES))
 
 
-def ensure_registry(tags: Sequence[str], mirror: str | None) -> str:
-    """Make sure that the registry runs and has these tags of `postgres`, and return its address.
+def ensure_registry(mirror: str | None) -> str:
+    """Make sure that the registry runs, and return its address.
 
     Args:
-        tags: major versions, or such with `-next`; see `ensure_postgres` for what these are.
         mirror: the Debian mirror to build images from; None is this machine's own.
     """
     inputs = inputs_hash(INPUTS_DIR / "registry")
@@ -47,10 +46,35 @@ def ensure_registry(tags: Sequence[str], mirror: str | None) -> str:
         _start()
     address = f"{_container('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}')}:{PORT}"
     _wait_for(address)
+    return address
+
+
+def publish_postgres(tags: Sequence[str], address: str, mirror: str | None) -> None:
+    """Make sure that the registry at an address has these tags of `postgres`.
+
+    Args:
+        tags: major versions, or such with `-next`; see `ensure_postgres` for what these are.
+        address: what `ensure_registry` said.
+        mirror: as for `ensure_registry`.
+    """
     for tag in tags:
         version, _, variant = tag.partition("-")
-        _publish(ensure_postgres(version, mirror, True, variant), tag, address)
-    return address
+        publish(ensure_postgres(version, mirror, True, variant), address)
+
+
+def publish(image: str, address: str) -> None:
+    """Make sure that hosts can pull an image of the lab by its name without `holdfast-lab/`."""
+    name = image.removeprefix("holdfast-lab/")
+    if image_id(image) in _published(name, address):
+        return
+    port = run(["docker", "port", NAME, f"{PORT}/tcp"]).split()[0].rpartition(":")[2]
+    pushed = f"127.0.0.1:{port}/library/{name}"
+    say(f"publishing {image} in the lab's registry")
+    run(["docker", "tag", image, pushed])
+    try:
+        run(["docker", "push", "--quiet", pushed])
+    finally:
+        run(["docker", "rmi", "--no-prune", pushed])
 
 
 def prefer_registry(container: str, address: str) -> None:
@@ -97,27 +121,15 @@ def _wait_for(address: str) -> None:
         time.sleep(0.2)
 
 
-def _publish(image: str, tag: str, address: str) -> None:
-    if image_id(image) in _published(tag, address):
-        return
-    port = run(["docker", "port", NAME, f"{PORT}/tcp"]).split()[0].rpartition(":")[2]
-    name = f"127.0.0.1:{port}/library/postgres:{tag}"
-    say(f"publishing {image} in the lab's registry")
-    run(["docker", "tag", image, name])
-    try:
-        run(["docker", "push", "--quiet", name])
-    finally:
-        run(["docker", "rmi", "--no-prune", name])
-
-
-def _published(tag: str, address: str) -> set[str]:
-    """The ids under which engines know what the registry has under a tag: of its content, of its manifest."""
-    url = f"http://{address}/v2/library/postgres/manifests/{tag}"
+def _published(name: str, address: str) -> set[str]:
+    """The ids under which engines know what the registry has under a name: of its content, of its manifest."""
+    repository, _, tag = name.partition(":")
+    url = f"http://{address}/v2/library/{repository}/manifests/{tag}"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": MANIFEST}), timeout=10) as answer:
             digest = answer.headers["Docker-Content-Digest"]
             return {digest, json.load(answer)["config"]["digest"]}
     except urllib.error.HTTPError as error:
         if error.code != 404:
-            raise LabError(f"Cannot ask the registry for postgres:{tag}: {error}. See: docker logs {NAME}") from error
+            raise LabError(f"Cannot ask the registry for {name}: {error}. See: docker logs {NAME}") from error
         return set()
