@@ -101,7 +101,7 @@ EXAMPLES = r"""
     who: "{{ lookup('ansible.builtin.env', 'CI_JOB_URL') }}"
     settings:
       migrate: {service: web, command: [alembic, upgrade, head]}
-      health: {url: "http://127.0.0.1:8080/health"}
+      health: {url: "http://127.0.0.1:8080/"}
 
 - name: Put the old containers back after an interrupted deployment
   pg_deploy:
@@ -146,7 +146,7 @@ deployment:
     who: https://ci.example.org/jobs/4711
     backup: {id: 20261125T101501Z-predeploy-822c37, taken: true, state: proven}
     services: [{service: web, strategy: rolling, state: updated, gap: 0.0}]
-    availability: {url: "http://127.0.0.1:8080/health", requests: 71, failed: 0, gap: 0.0}
+    availability: {url: "http://127.0.0.1:8080/", requests: 71, failed: 0, gap: 0.0}
 """
 
 from typing import Any

@@ -134,16 +134,17 @@ def test_a_fixed_port_is_recreated_and_the_gap_is_measured(app: Application) -> 
     assert 0 < record["availability"]["gap"] <= record["services"][0]["gap"] + 1
 
 
-def test_a_fixed_name_is_recreated_by_compose(app: Application) -> None:
+def test_a_fixed_name_is_recreated(app: Application) -> None:
     app.write({"container_name": f"{app.name}-named"})
     app.run("up", "--detach", "--no-deps", "web")
     sql = {"sql": "SELECT count(*) = 2000 FROM orders", "database": "shop", "timeout": 3}
     app.deploy_options(migrate=None, health=sql)
     done = app.deploy(*app.image("3"))
     assert done.returncode == 0, done.stderr
-    assert (app.tags(), app.record()["services"][0]["strategy"]) == (["3"], "by compose")
+    assert (app.tags(), app.record()["services"][0]["strategy"]) == (["3"], "recreate")
     (named,) = app.containers("web")
     assert named["Name"] == f"/{app.name}-named"
+    assert app.deploy().json["changed"] is False
 
 
 def test_what_the_migrations_rewrite_is_told_and_a_lock_timeout_that_they_undo(app: Application) -> None:

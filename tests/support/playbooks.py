@@ -53,18 +53,19 @@ class Inventory:
 
     def play(self, playbook: str | Path, *arguments: str, **variables: Any) -> Play:
         """Runs a playbook, named from the top of the checkout, with the checkout's own settings."""
-        done = subprocess.run(**self._process(playbook, arguments, variables), text=True, check=False)
+        done = subprocess.run(**self.process(playbook, arguments, variables), text=True, check=False)
         return Play(done.returncode, done.stdout)
 
     def kill(self, seconds: float, playbook: str | Path, *arguments: str, **variables: Any) -> bool:
         """Runs a playbook and kills it after that time; whether it was still running."""
         try:
-            subprocess.run(**self._process(playbook, arguments, variables), timeout=seconds, check=False)
+            subprocess.run(**self.process(playbook, arguments, variables), timeout=seconds, check=False)
         except subprocess.TimeoutExpired:
             return True
         return False
 
-    def _process(self, playbook: str | Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+    def process(self, playbook: str | Path, arguments: Sequence[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """What `subprocess` is told to run a playbook."""
         command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(self.path)]
         environment = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from holdfast.errors import ConfigError
 from holdfast.postgres.mounts import Mount
 from holdfast.services.pins import Pins, is_pins, override_name
-from holdfast.services.service import Service, check_image, in_order, repository_of
+from holdfast.services.service import Service, check_image, repository_of
 
 
 def service(name: str = "web", mounts: tuple[Mount, ...] = (), **facts: Any) -> Service:
@@ -102,15 +100,6 @@ def test_the_name_of_an_image_without_its_tag(reference: str, repository: str) -
 def test_what_cannot_be_an_image_is_refused(name: str) -> None:
     with pytest.raises(ConfigError):
         check_image(name)
-
-
-@given(st.dictionaries(st.sampled_from("abcdefg"), st.sets(st.sampled_from("abcdefg")), max_size=7))
-def test_every_service_once_each_after_those_it_needs(needs: dict[str, set[str]]) -> None:
-    acyclic = {name: {other for other in others if other < name} for name, others in needs.items()}
-    ordered = in_order({name: service(name, depends_on=dict.fromkeys(others)) for name, others in acyclic.items()})
-    assert sorted(ordered) == sorted(acyclic)
-    for name, others in acyclic.items():
-        assert all(ordered.index(other) < ordered.index(name) for other in others if other in acyclic)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ class _Run:
                 )
                 one = (
                     NamedReplacement(*arguments, format=target.pins.version)
-                    if change.by_compose
+                    if change.named
                     else Replacement(*arguments)
                 )
                 self.begun.append(one)
@@ -264,7 +264,7 @@ class _Run:
 
     def _note(self, one: Replacement, state: str) -> dict[str, Any]:
         facts = {
-            "service": one.name, "strategy": "by compose" if one.change.by_compose else one.change.action,
+            "service": one.name, "strategy": one.change.action,
             "old": [old.as_dict() for old in one.change.old], "state": state, "gap": 0.0,
         }  # fmt: skip
         self.journal.facts["services"].append(facts)

@@ -214,8 +214,8 @@ def _change(
     else:
         action, reasons = strategy, _why(service, others, image_id)
         reasons += only_one if strategy == "recreate" and only_one else []
-    by_compose = bool(service.facts.get("container_name")) and action == "recreate"
-    return Change(service, action, tuple(reasons), by_compose, replicas, image_id, old, new)
+    named = bool(service.facts.get("container_name")) and action == "recreate"
+    return Change(service, action, tuple(reasons), named, replicas, image_id, old, new)
 
 
 def _why(service: Service, others: Sequence[Container], image_id: Optional[str]) -> list[str]:

@@ -32,7 +32,7 @@ class Change:
 
     :param action: ``none``, ``start`` (nothing of it runs yet), ``rolling`` or ``recreate``.
     :param reasons: why it is changed, and why in this way.
-    :param by_compose: whether only compose itself can recreate it, because its container has a fixed name.
+    :param named: whether its container has a fixed name, so that the old one must go before the new one can be made.
     :param replicas: how many containers it is to have.
     :param image: the name of its new image, and ``image_id`` its id; None where it is not on this host yet.
     :param old: its containers that are to go; ``new``: those that are there already and as they should be.
@@ -41,7 +41,7 @@ class Change:
     service: Service
     action: str
     reasons: tuple[str, ...]
-    by_compose: bool
+    named: bool
     replicas: int
     image_id: Optional[str]
     old: tuple[Container, ...]
@@ -113,36 +113,75 @@ class Replacement:
             self.told(f"removed {one.name}")
 
     def undo(self) -> None:
-        """Put the old containers back as they were, the very same ones, and remove what was made.
+        """Put the old containers back as they were, the very same ones, and remove the new ones.
 
-        :raises DeployError: an old one does not become healthy again; the new ones are left running then.
+        :raises DeployError: an old one does not become healthy again; the new ones are left as they are then.
         """
-        rolls = self.change.action == "rolling"
+        back, going = self._back(), self._going()
+        rolls = self.change.action == "rolling" and bool(back)
         if not rolls:
-            for one in self.created:
+            for one in going:
                 self.containers.stop(one)
-        for one in self.stopped:
+        for one in back:
             self.containers.start(one)
             self.told(f"started {one.name} again")
-        self.containers.wait_until_healthy(self.stopped, self.options.start_timeout, self.options.settle)
-        if rolls and self.stopped and self.created:
+        self.containers.wait_until_healthy(back, self.options.start_timeout, self.options.settle)
+        if rolls:
             time.sleep(self.options.settle)
-        for one in self.created:
-            if rolls and self.stopped:
+        for one in going:
+            if rolls:
                 self._drain(one)
-            self.containers.stop(one)
+                self.containers.stop(one)
             self.containers.remove(one)
             self.told(f"removed {one.name}")
         self.created = []
+
+    def _back(self) -> list[Container]:
+        """Those that were stopped for the new ones: now, or by the interrupted deployment that this one goes on with."""
+        nobody = not any(one.runs for one in self.change.old)
+        return self.stopped or (list(self.change.old) if nobody else [])
+
+    def _going(self) -> list[Container]:
+        """Those that were made now, and those that this one found made where there are old ones to put back."""
+        found = [*self.created, *(self.new if self.change.old else ())]
+        return list({one.id: one for one in found}.values())
 
     def _create(self) -> None:
         missing = self.change.replicas - len(self.new)
         if missing <= 0:
             return
+        made = self.create(self.project, missing)
+        # Of compose 2 below 2.27 or so, a service's hash says what it depends on, but not if it was told to forget that:
+        # the next 'up' by hand would make the container anew. Without that option it still starts and recreates nothing.
+        if self.change.service.depends_on and any(not self._is_as_planned(one) for one in made):
+            for one in made:
+                self.containers.remove(one)
+            made = self.create(self.project, missing, forgets_dependencies=False)
+        self.new += made
+        for one in made:
+            self.told(f"created {one.name}")
+            if not self._is_as_planned(one):
+                raise DeployError(
+                    "create", f"container {one.name}", "compose did not make it as its files said when they were read",
+                    "Somebody changed the files or the image meanwhile: run this again.",
+                )  # fmt: skip
+
+    def create(self, project: Project, missing: int, forgets_dependencies: bool = True) -> list[Container]:
+        """Have compose create containers, and do nothing else.
+
+        :raises DeployError: it refuses, or makes others than it was told to.
+        """
         before = {one.id for one in self.containers.of(self.name)}
-        scale = f"{self.name}={len(before) + missing}"
-        arguments = ["up", "--no-start", "--no-deps", "--no-recreate", "--no-build", "--scale", scale, self.name]
-        done = self.system.run(self.compose.command(self.project, arguments))
+        arguments = [
+            "up",
+            "--no-start",
+            "--no-recreate",
+            "--no-build",
+            "--scale",
+            f"{self.name}={len(before) + missing}",
+        ]
+        arguments += ["--no-deps"] if forgets_dependencies else []
+        done = self.system.run(self.compose.command(project, [*arguments, self.name]))
         made = [one for one in self.containers.of(self.name) if one.id not in before]
         self.created = made
         if done.returncode != 0 or len(made) != missing:
@@ -150,14 +189,10 @@ class Replacement:
             raise DeployError(
                 "create", f"containers of service {self.name}", reason, "Mend what compose says, and run this again."
             )
-        self.new += made
-        for one in made:
-            self.told(f"created {one.name}")
-            if one.image != self.change.image_id or one.config_hash != self.change.service.config_hash:
-                raise DeployError(
-                    "create", f"container {one.name}", "compose did not make it as its files said when they were read",
-                    "Somebody changed the files or the image meanwhile: run this again.",
-                )  # fmt: skip
+        return made
+
+    def _is_as_planned(self, one: Container) -> bool:
+        return one.image == self.change.image_id and one.config_hash == self.change.service.config_hash
 
     def _start_new(self) -> None:
         for one in self.new:

@@ -3,9 +3,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replace the container of a service whose name is fixed: there cannot be two of that name, so compose does it.
+"""Replace the container of a service whose name is fixed: the old one has to go before compose can create the new one.
 
-The old container is gone then. The way back is its image, with the settings of the new compose file.
+The way back is the old container's image, with the settings of the new compose file.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
-from ..errors import DeployError
 from ..postgres import engine
-from ..postgres.compose import Project
 from .containers import Container
 from .replace import Replacement
 
@@ -30,7 +27,7 @@ _KEPT = "holdfast-rollback"
 
 @dataclass
 class NamedReplacement(Replacement):
-    """A service's change that compose itself carries out.
+    """The change of a service whose container has a fixed name.
 
     :param format: the version that the compose files say they are of, which all of them have to say.
     :param back_to: the image of the old container, by a name that still means it.
@@ -42,15 +39,11 @@ class NamedReplacement(Replacement):
     def apply(self) -> None:
         self.back_to = self._keep_image(self.change.old[0]) if self.change.old else ""
         running = any(one.runs for one in self.change.old)
-        for one in self.change.old:
-            if one.runs:
-                self._drain(one)
         began = time.monotonic()
-        self._up(self.project)
-        self.stopped = list(self.change.old)
-        self.new = self.containers.of(self.name)
-        self.told(f"compose has recreated {', '.join(one.name for one in self.new)}")
-        self.containers.wait_until_healthy(self.new, self.options.start_timeout, self.options.settle)
+        self._stop_old()
+        super().finish()
+        self._create()
+        self._start_new()
         self.gap = round(time.monotonic() - began, 3) if running else 0.0
 
     def finish(self) -> None:
@@ -59,33 +52,31 @@ class NamedReplacement(Replacement):
             engine.ask(self.containers.access, self.system, "rmi", "--no-prune", self.back_to)
 
     def undo(self) -> None:
-        there = self.containers.of(self.name)
-        if not self.back_to or {one.id for one in there} == {one.id for one in self.change.old}:
-            return
+        left = [one for one in self.change.old if self.containers.look(one.id) is not None]
+        for one in self.created:
+            self.containers.stop(one)
+            self.containers.remove(one)
+            self.told(f"removed {one.name}")
+        if not left and self.back_to:
+            left = self._with_old_image()
+        for one in left:
+            self.containers.start(one)
+            self.told(f"started {one.name} with image {one.image_name}")
+        self.containers.wait_until_healthy(left, self.options.start_timeout, self.options.settle)
+
+    def _with_old_image(self) -> list[Container]:
         with tempfile.TemporaryDirectory(prefix="holdfast-compose-") as private:
             file = Path(private) / "back.yml"
             version = {"version": self.format} if self.format else {}
             content = {**version, "services": {self.name: {"image": self.back_to}}}
             file.write_text(json.dumps(content), encoding="utf-8")
-            self._up(replace(self.project, files=(*self.project.files, str(file))))
-        back = self.containers.of(self.name)
-        self.told(f"compose has recreated {', '.join(one.name for one in back)} with image {self.back_to}")
-        self.containers.wait_until_healthy(back, self.options.start_timeout, self.options.settle)
-
-    def _up(self, project: Project) -> None:
-        arguments: Sequence[str] = ["up", "--detach", "--no-deps", "--no-build", self.name]
-        done = self.system.run(self.compose.command(project, arguments))
-        if done.returncode != 0:
-            raise DeployError(
-                "recreate", f"service {self.name}", done.last_error, "Mend what compose says, and run this again."
-            )
+            return self.create(replace(self.project, files=(*self.project.files, str(file))), 1)
 
     def _keep_image(self, container: Container) -> str:
         """A name for a container's image: its own, or one that keeps it if that one means another image by now."""
         access = self.containers.access
-        if [one["Id"] for one in engine.inspect(access, self.system, "image", container.image_name)] == [
-            container.image
-        ]:
+        found = engine.inspect(access, self.system, "image", container.image_name)
+        if [one["Id"] for one in found] == [container.image]:
             return container.image_name
         kept = f"{_KEPT}:{container.image.rpartition(':')[2][:12]}"
         engine.ask(access, self.system, "tag", container.image, kept)
