@@ -69,7 +69,7 @@ def run_command(host: str, image: str, volumes: Sequence[str]) -> list[str]:
     where its control groups begin, and mounts them read-write before systemd sees them. On cgroup v1
     there is no such thing, and systemd finds its place in the machine's own hierarchy.
     """
-    if (CGROUPS / "cgroup.controllers").exists():
+    if _has_cgroups_2():
         cgroups = ["--cgroupns=private"]
         command = ["/bin/sh", "-c", "mount -o remount,rw /sys/fs/cgroup && exec /lib/systemd/systemd"]
     else:
@@ -198,6 +198,10 @@ def prepare_podman(host: str, user: str) -> None:
     run([*lab_ssh.command(host, user), "podman", "info"])
 
 
+def _has_cgroups_2() -> bool:
+    return (CGROUPS / "cgroup.controllers").exists()
+
+
 def _is_running(container: str) -> bool | None:
     """Whether a container runs, or None where there is no such container."""
     asked = subprocess.run(
@@ -232,6 +236,9 @@ def _wait_for_systemd(host: str, *, first_boot: bool) -> None:
         time.sleep(0.3)
         asked = subprocess.run([*ask, "is-system-running"], capture_output=True, text=True)
         state = asked.stdout.strip()
+    if not _has_cgroups_2():
+        # Its systemd makes the directory of all hierarchies read-only, which is the machine's own: engines there need it.
+        run(["docker", "exec", container_name(host), "mount", "-o", "remount,rw", str(CGROUPS)])
     failed = {line.split()[0] for line in run([*ask, "list-units", "--failed", "--plain", "--no-legend"]).splitlines()}
     if first_boot and failed - MAY_FAIL:
         raise LabError(f"Cannot boot {host}: {', '.join(sorted(failed - MAY_FAIL))} failed. See its journal.")

@@ -74,7 +74,8 @@ def run_deploy(arguments: argparse.Namespace, loaded: ClusterConfig, system: Sys
 
     def show(chosen: DeployPlan) -> None:
         if not (arguments.quiet or arguments.json):
-            print(show_deploy.plan_text(chosen.as_dict()), file=sys.stderr, flush=True)
+            sys.stderr.write(show_deploy.plan_text(chosen.as_dict()) + "\n")
+            sys.stderr.flush()
 
     return deploy(loaded, request, system, progress, show)
 

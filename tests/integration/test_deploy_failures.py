@@ -10,6 +10,8 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,22 +104,40 @@ def test_two_at_once(usual: Application) -> None:
     assert (done.returncode, "another process holds .deploy.lock" in done.stderr) == (BUSY, True)
 
 
-def test_no_room_for_the_backup(usual: Application, tmp_path: Path) -> None:
-    with mounted(tmp_path / "small", "8m") as small:
-        access = usual.cluster.config()["access"]
-        config = {"schema": 1, "cluster": "small", "repository": str(small), "access": access}
-        (usual.cluster.config_dir / "small.json").write_text(json.dumps(config))
-        small_cluster = type(usual.cluster)(
-            "small", usual.cluster.server, usual.cluster.config_dir, small, usual.cluster.home
-        )
-        small_cluster.holdfast("init", check=True)
-        fill(small, 1 << 20)
-        done = small_cluster.holdfast("deploy", "--tag", "3")
-        for path in usual.cluster.config_dir.glob("small.*"):
+@contextmanager
+def on_a_small_disk(app: Application, directory: Path) -> Iterator[Application]:
+    """The same application, with its repository on a disk that can be filled."""
+    with mounted(directory / "small", "16m") as small:
+        cluster = replace(app.cluster, name="small", repository=small)
+        config = {**app.cluster.config(), "cluster": "small", "repository": str(small)}
+        cluster.config_file.write_text(json.dumps(config))
+        cluster.holdfast("init", check=True)
+        yield replace(app, cluster=cluster)
+        for path in app.cluster.config_dir.glob("small.*"):
             path.unlink()
+
+
+def test_no_room_for_the_backup(usual: Application, tmp_path: Path) -> None:
+    with on_a_small_disk(usual, tmp_path) as small:
+        fill(small.cluster.repository, 1 << 20)
+        done = small.deploy("--tag", "3")
     assert done.returncode == REFUSED
     assert "space: backup: " in done.stderr
-    assert f"are missing in {small}" in done.stderr
+    assert f"are missing in {small.cluster.repository}" in done.stderr
+
+
+def test_a_disk_that_is_full_in_the_middle(app: Application, tmp_path: Path) -> None:
+    """Nothing can be written down any more: the old container is put back all the same."""
+    before = app.running()
+    app.deploy_options(migrate=None, settle=5)
+    with on_a_small_disk(app, tmp_path) as small:
+        with started(small.cluster, "deploy", *app.image("3")) as process:
+            wait_for(small, "services", "the proxy has 5 s")
+            fill(small.cluster.repository, 0)
+            _said, told = process.communicate(timeout=90)
+        assert process.returncode == DEPLOY_FAILED
+        assert "No space left on device" in told
+    assert (app.running(), app.tags(), app.override.exists()) == (before, ["1"], False)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +274,22 @@ def test_whoever_is_interrupted_says_how_to_go_on(app: Application) -> None:
     assert process.returncode == INTERRUPTED
     assert "'holdfast deploy --rollback' puts the old containers back" in told
     assert (app.record()["state"], app.tags()) == ("interrupted", ["1"])
+
+
+def test_whoever_is_interrupted_leaves_no_service_down(app: Application) -> None:
+    app.write({"ports": ["127.0.0.1:18089:8000"]})
+    app.run("up", "--detach", "--no-deps", "web")
+    before = app.running()
+    app.deploy_options(migrate=None)
+    with started(app.cluster, "deploy", *app.image("unhealthy")) as process:
+        wait_for(app, "services", "stopped ")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    # Either its old container was started again, or the new one had been started by then.
+    assert app.running()
+    assert app.cluster.holdfast("deploy", "--rollback").returncode == 0
+    assert (app.running(), app.record()["state"]) == (before, "rolled_back")
 
 
 @pytest.mark.parametrize(("step", "event"), [("rehearsal", ""), ("services", "the proxy has")])

@@ -173,7 +173,13 @@ def judged(cluster: Cluster, candidate: Candidate) -> Guarded:
 def test_files_that_say_what_runs_would_change_nothing(managed: Project, tmp_path: Path) -> None:
     found = guarded(managed.cluster(tmp_path))
     assert found.errors == set()
-    assert found.result["compose"] == {"action": "none", "reasons": [], "adopted": False, "managed": True}
+    assert found.result["compose"] == {
+        "action": "none",
+        "reasons": [],
+        "moves_data": False,
+        "adopted": False,
+        "managed": True,
+    }
 
 
 @pytest.mark.parametrize(("level", "result"), [("error", "error"), ("warning", "warning"), ("ignore", "ok")])
@@ -277,7 +283,13 @@ def test_a_candidate_is_not_for_a_container_that_somebody_else_has_made(adopted:
     candidate = adopted.candidate(compose_file(adopted.name, volume="another", shm_size="96m"), volume="another")
     found = judged(adopted.cluster(tmp_path), candidate)
     assert found.errors == set()
-    assert found.result["compose"] == {"action": "none", "reasons": [], "adopted": True, "managed": False}
+    assert found.result["compose"] == {
+        "action": "none",
+        "reasons": [],
+        "moves_data": False,
+        "adopted": True,
+        "managed": False,
+    }
     assert found.result["volume"]["name"] == f"{adopted.name}-data"
 
 

@@ -12,7 +12,7 @@ What fails before the services changes nothing of them; what fails after that pu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Optional
 
 from ..config import ClusterConfig
 from ..errors import DeployError, HoldfastError
@@ -103,6 +103,7 @@ class _Run:
         self.begun: list[Replacement] = []
         self.counted: dict[str, int] = {}
         self.migrated = False
+        self.recreated = False
 
     def all(self) -> None:
         """Every step in its order, and whatever came of it in the record.
@@ -119,8 +120,13 @@ class _Run:
             self._finish()
         except HoldfastError as error:
             self._fail(error)
-        except BaseException as error:
-            self.journal.facts["error"] = "interrupted" if isinstance(error, KeyboardInterrupt) else repr(error)
+        except Exception as error:
+            # Of the server, the disk or a bug: whatever it is, the old containers serve again before it is told.
+            step = "Look at the server's log and the disk, mend what it says, and run this again."
+            self._fail(DeployError("deploy", "that", " ".join(str(error).split()) or repr(error), step))
+        except BaseException:
+            self.journal.facts["error"] = "interrupted"
+            self._leave_nobody_down()
             self.journal.end("interrupted")
             raise
         self.journal.facts["next_steps"] = self._way_back() if self.migrated else []
@@ -146,14 +152,16 @@ class _Run:
             with journal.step("database"):
                 self._require_proven(backup_id)
                 self._require_same_server()
+                self.recreated = True
                 self.identity = recreate_database(self.config, chosen, self.repository, self.system, journal.tell)
-        if chosen.migrates:
+        migrate = chosen.options.migrate
+        if chosen.migrates and migrate is not None:
             with journal.step("migrations"):
                 self._require_same_server()
                 # From here on they may have committed something, whatever becomes of the rest.
                 self.migrated = True
                 self._write_pins()
-                journal.facts["migration"]["real"] = migrate_for_real(self.config, chosen, self.system)
+                journal.facts["migration"]["real"] = migrate_for_real(self.config, chosen, migrate, self.system)
 
     def _update(self) -> None:
         journal, chosen = self.journal, self.chosen
@@ -277,6 +285,8 @@ class _Run:
         :raises DeployError: always.
         """
         journal = self.journal
+        # To put the old containers back is worth more than to have it on disk, which may be what failed.
+        journal.has_to_write = False
         failed = str((journal.facts["steps"] or [{"name": "begin"}])[-1]["name"])
         reason, state, steps = error.reason, "failed", [error.next_step]
         if failed == "removal":
@@ -285,13 +295,13 @@ class _Run:
             if self.begun:
                 state, steps = self._put_back(steps)
             if state == "rolled_back" or not self.begun:
-                self._restore_pins()
+                steps += [_quietly(self._restore_pins)]
         problem = _quietly(self._database_problem)
         if problem and problem not in reason:
             reason = f"{problem}; {reason}"
         if self.migrated and failed != "removal":
             steps += self._way_back()
-        elif not self.begun and not self.migrated:
+        elif not (self.begun or self.migrated or self.recreated):
             steps.insert(0, "Nothing was changed.")
         journal.facts["error"] = f"{failed}: {reason}"
         journal.facts["next_steps"] = [step for step in steps if step]
@@ -301,6 +311,15 @@ class _Run:
             "deploy", what, f"{failed}: {reason}", " ".join(journal.facts["next_steps"]), deployment=journal.facts,
             **{key: value for key, value in error.details.items() if key == "output"},
         ) from error  # fmt: skip
+
+    def _leave_nobody_down(self) -> None:
+        """Whoever interrupts this does not wait for a rollback; but a service of which nothing runs is put back."""
+        for one in reversed(self.begun):
+            try:
+                if one.change.old and not any(found.runs for found in one.containers.of(one.name)):
+                    one.undo()
+            except HoldfastError as error:
+                self.progress.say(str(error))
 
     def _put_back(self, steps: Sequence[str]) -> tuple[str, list[str]]:
         """Put the old containers back, the last service first."""
@@ -341,9 +360,9 @@ def _check(name: str, detail: str) -> dict[str, str]:
     return {"check": name, "result": "ok", "detail": detail}
 
 
-def _quietly(question: Any) -> str:
-    """What is asked only to explain another failure must not hide it."""
+def _quietly(question: Callable[[], Optional[str]]) -> str:
+    """What is asked or done after another failure must not hide it: what it says, or why it failed."""
     try:
-        return str(question())
+        return question() or ""
     except HoldfastError as error:
         return error.reason

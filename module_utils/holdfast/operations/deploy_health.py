@@ -116,7 +116,7 @@ def _tables(server: Server, database: str) -> list[tuple[str, str]]:
             " WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname NOT LIKE 'pg\\_%'"
             " AND n.nspname <> 'information_schema' ORDER BY 1, 2"
         ).fetchall()
-    return [(schema, table) for schema, table in rows]
+    return list(rows)
 
 
 def _count(server: Server, database: str, schema: str, table: str) -> int:

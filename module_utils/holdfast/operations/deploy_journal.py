@@ -12,7 +12,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Optional
 
 from .. import __version__
 from ..config import ClusterConfig
@@ -26,7 +26,10 @@ from .deploy_plan import DeployPlan, DeployRequest
 
 
 class Journal:
-    """The record of a deployment that is under way."""
+    """The record of a deployment that is under way.
+
+    :ivar has_to_write: whether nothing may be done that cannot be written down first.
+    """
 
     def __init__(
         self, config: ClusterConfig, request: DeployRequest, chosen: DeployPlan, records: Deployments, system: System,
@@ -35,6 +38,7 @@ class Journal:
         self._records = records
         self._system = system
         self._progress = progress
+        self.has_to_write = True
         began = system.now()
         self.facts: dict[str, Any] = {
             "id": new_id(began, "deploy", system.token()), "cluster": config.cluster, "holdfast": __version__,
@@ -76,8 +80,11 @@ class Journal:
         self.save()
 
     def save(self) -> None:
-        """Write the record as it is."""
-        self._records.write(self.facts)
+        """Write the record as it is.
+
+        :raises RepositoryError: it cannot be written, and has to be.
+        """
+        self._write(None)
 
     def end(self, state: str) -> None:
         """Write the record for good, with the text for people.
@@ -86,9 +93,15 @@ class Journal:
         """
         self.facts["state"] = state
         self.facts["finished"] = format_time(self._system.now())
+        self.has_to_write = False
+        self._write(record_text(self.facts))
+
+    def _write(self, text: Optional[str]) -> None:
         try:
-            self._records.write(self.facts, record_text(self.facts))
+            self._records.write(self.facts, text)
         except RepositoryError as error:
+            if self.has_to_write:
+                raise
             self._progress.say(str(error))
 
 

@@ -72,14 +72,13 @@ def rehearse(
     return facts
 
 
-def migrate_for_real(config: ClusterConfig, chosen: DeployPlan, system: System) -> dict[str, Any]:
+def migrate_for_real(config: ClusterConfig, chosen: DeployPlan, migrate: Migration, system: System) -> dict[str, Any]:
     """Run the migrations on the database.
 
     :returns: ``seconds``.
     :raises DeployError: they failed. What they had committed by then stays.
     """
-    migrate, target = chosen.options.migrate, chosen.target
-    assert migrate is not None  # asked for only where there are migrations
+    target = chosen.target
     access, service = container_access(config), target.services[migrate.service]
     name = f"holdfast-migration-{system.token()}"
     command = migrating.real(target.compose, target.deployed, service, migrate, config.cluster, name)
