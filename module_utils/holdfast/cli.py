@@ -10,12 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Optional
+from typing import Any, Optional
 
-from . import __version__, cli_deploy, config
+from . import __version__, cli_deploy, config, interruption
 from .config import ClusterConfig
 from .errors import ConfigError, GuardError, HoldfastError
 from .operations import backup as backup_operation
@@ -46,16 +45,13 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     :returns: the exit code.
     """
     arguments = parser().parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interruption.listen()
     system = System()
     progress = progress_reporting.Progress() if arguments.quiet else progress_reporting.for_stream(sys.stderr)
     try:
         loaded = config.load(arguments.cluster, arguments.config_dir)
         result = arguments.run(arguments, loaded, system, progress)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # It is done: who wants to stop it now must not be told that it was stopped.
-            signal.signal(number, signal.SIG_IGN)
+        interruption.ignore()
         progress.close()
     except HoldfastError as error:
         progress.close()
@@ -289,7 +285,3 @@ def _fail(arguments: argparse.Namespace, error: HoldfastError) -> int:
         print(show_guard.guard(error.details), flush=True)
     print(f"holdfast: {error}", file=sys.stderr)
     return error.exit_code
-
-
-def _interrupt(_number: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt

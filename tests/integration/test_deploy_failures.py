@@ -276,19 +276,21 @@ def test_whoever_is_interrupted_says_how_to_go_on(app: Application) -> None:
     assert (app.record()["state"], app.tags()) == ("interrupted", ["1"])
 
 
-def test_whoever_is_interrupted_leaves_no_service_down(app: Application) -> None:
+@pytest.mark.parametrize("event", ["stopped ", "started "])
+def test_whoever_is_interrupted_leaves_no_service_down(app: Application, event: str) -> None:
     app.write({"ports": ["127.0.0.1:18089:8000"]})
     app.run("up", "--detach", "--no-deps", "web")
     before = app.running()
     app.deploy_options(migrate=None)
     with started(app.cluster, "deploy", *app.image("unhealthy")) as process:
-        wait_for(app, "services", "stopped ")
+        wait_for(app, "services", event)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
-    # Either its old container was started again, or the new one had been started by then.
+    # Either its old container was started again, or the new one had been started by then (and has the port).
     assert app.running()
-    assert app.cluster.holdfast("deploy", "--rollback").returncode == 0
+    back = app.cluster.holdfast("deploy", "--rollback")
+    assert back.returncode == 0, back.stderr
     assert (app.running(), app.record()["state"]) == (before, "rolled_back")
 
 

@@ -30,16 +30,21 @@ from .deploy_plan import container_access
 
 @dataclass(frozen=True)
 class Return:
-    """What is to be done about one service: the ``old`` containers serve again, the ``new`` ones go."""
+    """What is to be done about one service: the ``old`` containers serve again, the ``new`` ones go.
+
+    :param rolling: whether both can run at once; where they cannot (a port of the host), the new ones stop first.
+    """
 
     service: str
+    rolling: bool
     old: tuple[Container, ...]
     new: tuple[Container, ...]
 
     def sentences(self) -> list[str]:
         """As steps of a plan."""
-        steps = [f"start {one.name} ({one.image_name}) again" for one in self.old if not one.runs]
-        return [*steps, *(f"remove {one.name} ({one.image_name})" for one in self.new)]
+        starts = [f"start {one.name} ({one.image_name}) again" for one in self.old if not one.runs]
+        stops = [] if self.rolling else [f"stop {one.name} ({one.image_name})" for one in self.new if one.runs]
+        return [*stops, *starts, *(f"remove {one.name} ({one.image_name})" for one in self.new)]
 
 
 @explained("roll back")
@@ -70,18 +75,7 @@ def rollback(
         record = dict(_interrupted(config, records))
         containers = _containers(config, record, system)
         for one in reversed(_returns(config, record, system)):
-            for old in one.old:
-                if not old.runs:
-                    containers.start(old)
-                    progress.say(f"started {old.name} again")
-            containers.wait_until_healthy(one.old, options.start_timeout, options.settle)
-            if one.old and one.new:
-                time.sleep(options.settle)
-            for new in one.new:
-                if new.runs:
-                    containers.stop(new)
-                containers.remove(new)
-                progress.say(f"removed {new.name}")
+            _put_back(one, containers, options, progress)
         if record["pins"]["written"]:
             put(Path(record["pins"]["path"]), record["pins"]["before"])
         record.update(
@@ -90,6 +84,25 @@ def rollback(
         )  # fmt: skip
         records.write(record, record_text(record))
     return {"changed": True, "deployment": record}
+
+
+def _put_back(one: Return, containers: Containers, options: DeployOptions, progress: Progress) -> None:
+    running = [new for new in one.new if new.runs]
+    if not one.rolling:
+        for new in running:
+            containers.stop(new)
+    for old in one.old:
+        if not old.runs:
+            containers.start(old)
+            progress.say(f"started {old.name} again")
+    containers.wait_until_healthy(one.old, options.start_timeout, options.settle)
+    if one.rolling and one.old and one.new:
+        time.sleep(options.settle)
+    for new in one.new:
+        if one.rolling and new in running:
+            containers.stop(new)
+        containers.remove(new)
+        progress.say(f"removed {new.name}")
 
 
 def _interrupted(config: ClusterConfig, records: Deployments) -> Mapping[str, Any]:
@@ -121,5 +134,6 @@ def _returns(config: ClusterConfig, record: Mapping[str, Any], system: System) -
                 "roll back", f"service {told['service']}", "an old container of it has gone",
                 f"Deploy its image instead: holdfast deploy --service {told['service']} --image {images}.",
             )  # fmt: skip
-        found.append(Return(told["service"], old, tuple(one for one in there if one.id not in ids)))
+        new = tuple(one for one in there if one.id not in ids)
+        found.append(Return(told["service"], told["strategy"] == "rolling", old, new))
     return found
