@@ -14,9 +14,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-from . import __version__, cli_deploy, config, interruption
+from . import __version__, cli_deploy, cli_verify, config, interruption
 from .config import ClusterConfig
-from .errors import ConfigError, GuardError, HoldfastError
+from .errors import ConfigError, DrillError, GuardError, HoldfastError
 from .operations import backup as backup_operation
 from .operations import catalogue as catalogue_operation
 from .operations import context, restore_plan
@@ -25,7 +25,7 @@ from .operations import prune as prune_operation
 from .operations import restore as restore_operation
 from .operations.guard_survey import GuardRequest
 from .reporting import progress as progress_reporting
-from .reporting import show, show_deploy, show_guard
+from .reporting import show, show_deploy, show_guard, show_verify
 from .repository.retention import TIERS
 from .system import System
 
@@ -34,7 +34,8 @@ _EPILOG = """\
 exit codes: 0 done; 1 unexpected; 2 wrong configuration or argument; 3 server or tools not reachable;
 4 repository not usable; 5 busy; 6 backup failed; 7 refused before anything was touched; 8 backup corrupt;
 9 not found; 10 restore failed, target as before; 11 restored data differ, target as before; 12 the data are not
-where, or as, they should be; 13 deployment failed, its record says in which state; 130 interrupted.
+where, or as, they should be; 13 deployment failed, its record says in which state; 14 a drill found that a backup does
+not restore to what it should be; 130 interrupted.
 """
 
 
@@ -103,6 +104,12 @@ def parser() -> argparse.ArgumentParser:
     one = command("deploy", cli_deploy.TEXT, cli_deploy.run_deploy, show_deploy.deploy)
     one.set_defaults(interrupted=cli_deploy.INTERRUPTED)
     cli_deploy.add_deploy(one)
+    one = command("verify", cli_verify.TEXT, cli_verify.run_verify, show_verify.verify)
+    one.set_defaults(interrupted=cli_verify.INTERRUPTED)
+    cli_verify.add_verify(one)
+    text = "list the drills, newest first, or show one in full"
+    one = command("drills", text, cli_verify.run_drills, show_verify.drills)
+    one.add_argument("id", metavar="ID", nargs="?")
     text = "list the deployments, newest first, or show one in full"
     one = command("deployments", text, cli_deploy.run_deployments, show_deploy.deployments)
     one.add_argument("id", metavar="ID", nargs="?")
@@ -283,5 +290,7 @@ def _fail(arguments: argparse.Namespace, error: HoldfastError) -> int:
         print(json.dumps(error.as_fields(), sort_keys=True, default=str))
     elif isinstance(error, GuardError):
         print(show_guard.guard(error.details), flush=True)
+    elif isinstance(error, DrillError):
+        print(show_verify.verify(error.details), flush=True)
     print(f"holdfast: {error}", file=sys.stderr)
     return error.exit_code

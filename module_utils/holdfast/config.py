@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from .config_verify import VerifyOptions
 from .errors import ConfigError
 from .postgres.access import AccessConfig, access_from_config
 from .postgres.options import Compression
@@ -33,7 +34,7 @@ _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_LOCK_TIMEOUT = (2**31 - 1) // 1000
 #: Source: the engines' own rule for names of volumes.
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_TOP = {"schema", "cluster", "repository", "access", "backup", "retention", "guard", "deploy"}
+_TOP = {"schema", "cluster", "repository", "access", "backup", "retention", "guard", "deploy", "verify"}
 GUARD_LEVELS = ("error", "warning", "ignore")
 
 
@@ -144,6 +145,7 @@ class ClusterConfig:
     source: Optional[Path] = None
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     deploy: DeployOptions = field(default_factory=DeployOptions)
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
 
     @classmethod
     def from_mapping(cls, raw: Any, where: str, source: Optional[Path] = None) -> ClusterConfig:
@@ -167,7 +169,7 @@ class ClusterConfig:
         repository = raw["repository"]
         if not isinstance(repository, str) or not os.path.isabs(repository):
             raise _bad(where, f"repository is {repository!r}", "Give an absolute path.")
-        for key in ("access", "backup", "retention", "guard", "deploy"):
+        for key in ("access", "backup", "retention", "guard", "deploy", "verify"):
             if not isinstance(raw.get(key, {}), dict):
                 raise _bad(where, f"{key} is {raw[key]!r}", "Give a JSON object.")
         return cls(
@@ -179,6 +181,7 @@ class ClusterConfig:
             source=source,
             guard=GuardPolicy.from_config(raw.get("guard", {}), where),
             deploy=DeployOptions.from_config(raw.get("deploy", {}), where),
+            verify=VerifyOptions.from_config(raw.get("verify", {}), where),
         )
 
 

@@ -119,3 +119,9 @@ class DeployError(HoldfastError):
     """A deployment failed; its record says in which state it left the services and the database."""
 
     exit_code = 13
+
+
+class DrillError(HoldfastError):
+    """A drill found that a backup does not restore to what it should be; its evidence says what is wrong."""
+
+    exit_code = 14

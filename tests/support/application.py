@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 import yaml
 
-from holdfast.postgres import throwaway
+from holdfast.postgres import throwaway_container as throwaway
 from holdfast.services import migration
 from tests.support import containers
 from tests.support.clusters import Cluster, Run, create

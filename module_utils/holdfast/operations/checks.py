@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+
+from ..postgres.place import free_bytes
+from ..reporting.text import size
 
 _RESULTS = ("ok", "warning", "error")
 
@@ -33,3 +37,15 @@ class Check:
 def worst(checks: Iterable[Check]) -> str:
     """The verdict on all of them: the worst result of any."""
     return max((check.result for check in checks), key=_RESULTS.index, default="ok")
+
+
+def check_space(what: str, where: Path, needed: int, step: str) -> Check:
+    """Whether there is room for something.
+
+    :param what: what it is for; ``needed``: bytes; ``step``: what to do where they are missing.
+    """
+    free = free_bytes(where)
+    if free > needed:
+        return Check("space", "ok", f"{what}: {size(free)} free in {where}, about {size(needed)} needed")
+    missing = size(needed - free)
+    return Check("space", "error", f"{what}: {missing} are missing in {where}: {size(free)} free, about {size(needed)} needed", step)  # fmt: skip

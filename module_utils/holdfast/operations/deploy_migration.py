@@ -8,27 +8,23 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from typing import Any
 
 from ..config import ClusterConfig
 from ..errors import DeployError
 from ..postgres import engine
 from ..postgres.access import ContainerAccess
-from ..postgres.locate import open_place
 from ..postgres.rehearsal import Observer
-from ..postgres.server import Server
-from ..postgres.throwaway import Original, Throwaway, options_of
+from ..postgres.throwaway_container import ContainerThrowaway, options_of
 from ..reporting.progress import Progress
 from ..repository.store import Repository
 from ..services import migration as migrating
 from ..services.options import Migration
 from ..services.service import Service
 from ..system import System
-from .context import reach
 from .deploy_plan import DeployPlan, container_access
-from .restore import restore
-from .restore_plan import RestoreRequest
+from .proof import prove
+from .throwaway import started
 
 #: What throwaways of deployments are labelled with, behind the repository's id.
 PURPOSE = "rehearsal"
@@ -50,22 +46,16 @@ def rehearse(
     :raises HoldfastError: the backup could not be restored, or what came of it differs from what was backed up.
     """
     access, label = container_access(config), f"{repository.uuid}-{PURPOSE}"
-    with reach(config, system, repository, PURPOSE).connect() as connection:
-        original = Original.ask(engine.find(access, system), connection)
-    progress.say("starting a throwaway server")
-    with Throwaway(access, original, system, label) as copy:
-        wanted = RestoreRequest(
-            backup=backup_id, mode="whole_cluster", confirm=config.cluster, proof="a rehearsal before a deployment"
+    with started(config, repository, PURPOSE, system, progress) as restored:
+        facts: dict[str, Any] = prove(
+            config, restored, backup_id, "a rehearsal before a deployment", repository, system, progress
         )
-        restored = restore(replace(config, access=copy.access), wanted, system, progress)
-        facts: dict[str, Any] = {"restore_seconds": restored["rto"], "verdict": restored["verdict"]}
         migrate = chosen.options.migrate
-        if migrate is None or not chosen.migrates:
+        copy = restored.copy
+        if migrate is None or not chosen.migrates or not isinstance(copy, ContainerThrowaway):
             return facts
         progress.say("rehearsing the migrations")
-        names = [str(one["name"]) for one in restored["databases"]]
-        server = Server(open_place(copy.access, system, repository.owner, label), "postgres", config.cluster)
-        observer = Observer(server, names)
+        observer = Observer(restored.server, [str(one["database"]) for one in restored.databases])
         seconds = _run_there(access, chosen, copy, observer, migrate, label, system)
         facts |= {"seconds": seconds, **observer.finish(copy.log())}
         facts["warnings"] = _warnings(observer, migrate)
@@ -92,7 +82,7 @@ def migrate_for_real(config: ClusterConfig, chosen: DeployPlan, migrate: Migrati
 
 
 def _run_there(
-    access: ContainerAccess, chosen: DeployPlan, copy: Throwaway, observer: Observer, migrate: Migration, label: str,
+    access: ContainerAccess, chosen: DeployPlan, copy: ContainerThrowaway, observer: Observer, migrate: Migration, label: str,
     system: System,
 ) -> float:  # fmt: skip
     service = chosen.target.services[migrate.service]

@@ -15,10 +15,10 @@ from typing import Any, Optional
 
 from ..config import ClusterConfig
 from ..errors import ConfigError, GuardError, PreflightError
-from ..postgres import engine, throwaway
+from ..postgres import engine
 from ..postgres.access import ContainerAccess
-from ..postgres.place import free_bytes
-from ..reporting.text import duration, size
+from ..postgres.throwaway_container import storage
+from ..reporting.text import duration
 from ..repository.deployments import UNFINISHED, Deployments
 from ..repository.entry import Entry
 from ..repository.store import Repository
@@ -28,7 +28,7 @@ from ..services.replace import Change, names
 from ..system import System
 from . import backup as backups
 from .catalogue import time_of
-from .checks import Check
+from .checks import Check, check_space
 from .context import explained, open_repository
 from .deploy_target import Target, Wanted, find_target
 from .guard import guard
@@ -299,11 +299,11 @@ def _check_space(
     checks = []
     if takes:
         needed = int(total * _share(repository) * _SPACE_FACTOR)
-        checks.append(_space("backup", repository.path, needed, "Free space there (holdfast prune)."))
-    where = throwaway.storage(access, system) if restores else None
+        checks.append(check_space("backup", repository.path, needed, "Free space there (holdfast prune)."))
+    where = storage(access, system) if restores else None
     if where is not None:
         needed = int(total * _SPACE_FACTOR) + _THROWAWAY_BYTES
-        checks.append(_space("rehearsal", Path(where), needed, f"Free space there ('{access.engine} system df')."))
+        checks.append(check_space("rehearsal", Path(where), needed, f"Free space there ('{access.engine} system df')."))
     return checks
 
 
@@ -314,14 +314,6 @@ def _share(repository: Repository) -> float:
         if entry.sound and databases and all(databases):
             return float(entry.known.facts["size"] / sum(databases))
     return _USUAL_SHARE
-
-
-def _space(what: str, where: Path, needed: int, step: str) -> Check:
-    free = free_bytes(where)
-    if free > needed:
-        return Check("space", "ok", f"{what}: {size(free)} free in {where}, about {size(needed)} needed")
-    missing = size(needed - free)
-    return Check("space", "error", f"{what}: {missing} are missing in {where}: {size(free)} free, about {size(needed)} needed", step)  # fmt: skip
 
 
 def _unfinished(records: Deployments) -> Optional[Mapping[str, Any]]:

@@ -75,7 +75,7 @@ def find_target(
             "Install the compose plugin (docker-compose-plugin, or docker-compose of the distribution)."
             " Projects of podman cannot be deployed by Holdfast: only Docker's compose says what it would change.",
         )  # fmt: skip
-    project = _find_project(access, database, options, system)
+    project = find_project(access, database, options, system)
     own = Project.of_container(engine.labels(database))
     database_service = own.service if own is not None and own.name == project.name else None
     base = services(compose, project)
@@ -99,7 +99,7 @@ def find_target(
     return Target(compose, project, deployed, pins, database_service, found, tuple(changes), tuple(checks))
 
 
-def _find_project(
+def find_project(
     access: ContainerAccess, database: Mapping[str, Any], options: DeployOptions, system: System
 ) -> Project:
     own = Project.of_container(engine.labels(database))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import IntegrityError, RestoreError, VerificationError
+from ..postgres.blame import machine_error, machine_failed
 from ..postgres.compare import compare
 from ..postgres.fingerprint import SCHEMA, fingerprint_database, finish_sequences
 from ..postgres.meter import RestoreMeter
@@ -34,6 +35,8 @@ LOAD_SETTINGS = {"synchronous_commit": "off", "maintenance_work_mem": "256MB", "
 _EXISTS = "42710"
 _SQL_ERROR = re.compile(r"(?:ERROR|FATAL|PANIC):  ([0-9A-Z]{5}): (.*)")
 _POLL = 0.1
+#: Seconds; nobody else uses what has just been restored.
+_LOCK_TIMEOUT = 60
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def restore_globals(connected: Connected, file: Path, system: System) -> list[st
             "Mend what it says (a tablespace's directory must exist), then restore again: roles that exist are no failure.",
             errors=errors,
             stderr=done.stderr[-4000:],
+            machine=machine_failed(done.returncode, done.stderr),
         )
     return [text for code, text in found if code == _EXISTS]
 
@@ -97,6 +101,20 @@ def restore_database(connected: Connected, job: Job, system: System, progress: P
     :returns: ``database``, ``size`` in bytes, ``seconds`` of each step and the ``comparison``.
     :raises RestoreError: an SQL error, or the server went away.
     :raises VerificationError: the data are not those that were backed up.
+    """
+    loaded = load_database(connected, job, system, progress)
+    began = system.now()
+    comparison = compare_database(connected.server, job, progress)
+    require_match(job, comparison)
+    seconds = {**loaded["seconds"], "compare": round((system.now() - began).total_seconds(), 3)}
+    return {**loaded, "seconds": seconds, "comparison": comparison}
+
+
+def load_database(connected: Connected, job: Job, system: System, progress: Progress) -> dict[str, Any]:
+    """Load a dump into a new database, and analyze it.
+
+    :returns: ``database``, ``size`` in bytes and ``seconds`` of each step.
+    :raises RestoreError: an SQL error, or the server went away.
     """
     import psycopg
 
@@ -120,15 +138,54 @@ def restore_database(connected: Connected, job: Job, system: System, progress: P
             progress.say(f"analyzing {job.name!r}")
             done = system.run(connected.tools.analyze(job.name, job.jobs))
             if done.returncode != 0:
-                raise _failed(job, done.last_error, done.stderr)
+                raise _failed(job, done.last_error, done.stderr, machine_failed(done.returncode, done.stderr))
             took("analyze")
-        comparison = _compare(server, job, progress)
-        took("compare")
         with server.connect() as connection:
             row = connection.execute("SELECT pg_database_size(%s::name)", [job.name]).fetchone()
     except psycopg.Error as error:
-        raise _failed(job, " ".join(str(error).split()), "") from error
-    return {"database": job.database, "size": row[0] if row else None, "seconds": seconds, "comparison": comparison}
+        raise _failed(job, " ".join(str(error).split()), "", machine_error(error)) from error
+    return {"database": job.database, "size": row[0] if row else None, "seconds": seconds}
+
+
+def compare_database(
+    server: Server, job: Job, progress: Progress, meanwhile: Callable[[], None] = lambda: None
+) -> dict[str, Any]:
+    """Hold a restored database against the fingerprint of its backup.
+
+    :param meanwhile: called once the restored data are held in a snapshot: what it does to them is not seen.
+    :returns: as :func:`~holdfast.postgres.compare.compare` does.
+    """
+    import psycopg
+
+    expected = dict(job.expected)
+    if not job.compare or expected["level"] == "none":
+        meanwhile()
+        return compare({**expected, "level": "none"}, {**expected, "level": "none"})
+    progress.say(f"comparing {job.name!r} with the backup's fingerprint")
+    try:
+        with Snapshot(server, job.name, _LOCK_TIMEOUT) as snapshot:
+            meanwhile()
+            found = fingerprint_database(snapshot, expected["level"])
+            finish_sequences(found, snapshot)
+    except psycopg.Error as error:
+        raise _failed(job, " ".join(str(error).split()), "", machine_error(error)) from error
+    return compare(expected, found)
+
+
+def require_match(job: Job, comparison: Mapping[str, Any]) -> None:
+    """Turn a comparison that found differences into an error.
+
+    :raises VerificationError: the data are not those that were backed up.
+    """
+    if comparison["verdict"] == "mismatch":
+        raise VerificationError(
+            "trust",
+            f"what was restored of database {job.database!r}",
+            f"{len(comparison['differences'])} differences: {'; '.join(comparison['differences'][:5])}",
+            "The target is as it was. Restore another backup, or look at this one in a new database with compare off.",
+            database=job.database,
+            comparison=comparison,
+        )
 
 
 def drop_all(server: Server, names: Sequence[str]) -> list[str]:
@@ -164,7 +221,7 @@ def _load(connected: Connected, job: Job, system: System, progress: Progress) ->
     finally:
         progress.close()
     if done.returncode != 0:
-        raise _failed(job, done.last_error, done.stderr)
+        raise _failed(job, done.last_error, done.stderr, machine_failed(done.returncode, done.stderr))
 
 
 def _watch(running: Running, progress: Progress, meter: RestoreMeter, database: str) -> None:
@@ -177,28 +234,7 @@ def _watch(running: Running, progress: Progress, meter: RestoreMeter, database: 
             progress.at(f"restore {database}", *meter.sample())
 
 
-def _compare(server: Server, job: Job, progress: Progress) -> dict[str, Any]:
-    expected = dict(job.expected)
-    if not job.compare or expected["level"] == "none":
-        return compare({**expected, "level": "none"}, {**expected, "level": "none"})
-    progress.say(f"comparing {job.name!r} with the backup's fingerprint")
-    with Snapshot(server, job.name, 60) as snapshot:
-        found = fingerprint_database(snapshot, expected["level"])
-        finish_sequences(found, snapshot)
-    result = compare(expected, found)
-    if result["verdict"] != "match":
-        raise VerificationError(
-            "trust",
-            f"what was restored of database {job.database!r}",
-            f"{len(result['differences'])} differences: {'; '.join(result['differences'][:5])}",
-            "The target is as it was. Restore another backup, or look at this one in a new database with compare off.",
-            database=job.database,
-            comparison=result,
-        )
-    return result
-
-
-def _failed(job: Job, reason: str, stderr: str) -> RestoreError:
+def _failed(job: Job, reason: str, stderr: str, machine: bool) -> RestoreError:
     return RestoreError(
         "restore",
         f"database {job.database!r}",
@@ -206,4 +242,5 @@ def _failed(job: Job, reason: str, stderr: str) -> RestoreError:
         "The target is as it was. Mend what it says, or restore another backup.",
         database=job.database,
         stderr=stderr[-4000:],
+        machine=machine,
     )

@@ -16,11 +16,10 @@ from contextlib import ExitStack
 from typing import Any, Optional
 
 from ..config import ClusterConfig
-from ..errors import BusyError, ConfigError, HoldfastError, RepositoryError
+from ..errors import ConfigError, HoldfastError
 from ..postgres.swap import Rename, TargetLock, swap, way_back
 from ..reporting.progress import Progress
 from ..reporting.text import duration
-from ..repository.manifest import format_time
 from ..repository.store import Repository
 from ..system import System
 from . import load
@@ -28,6 +27,7 @@ from .backup import BackupRequest, backup, override
 from .catalogue import summary, time_of
 from .context import Connected, connect, explained, open_repository
 from .preflight import require_no_errors
+from .proof import remember
 from .restore_plan import RestorePlan, RestoreRequest, plan_with
 
 
@@ -58,7 +58,7 @@ def restore(config: ClusterConfig, request: RestoreRequest, system: System, prog
         "changed": True, "plan": chosen.as_dict(), "databases": databases,
         "safety_backup": safety, "sessions_ended": ended,
         "rto": round((finished - began).total_seconds(), 3), "rpo": round((began - time_of(chosen.entry)).total_seconds(), 3),
-        "verdict": _verdict(databases), "warnings": _mark_proved(repository, request, chosen, databases, system),
+        "verdict": _verdict(databases), "warnings": remember(repository, chosen.entry, databases, f"restore ({chosen.mode})", system),
     }  # fmt: skip
     result["backup"] = summary(repository.entry(chosen.entry.id), finished)
     progress.say(f"restored {what} in {duration((finished - began).total_seconds())}: {result['verdict']}")
@@ -119,36 +119,6 @@ def _safety_backup(
     except HoldfastError as error:
         error.next_step += " To restore without it (the old database is kept aside all the same), set safety_backup to false (--no-safety-backup)."
         raise
-
-
-def _mark_proved(
-    repository: Repository,
-    request: RestoreRequest,
-    chosen: RestorePlan,
-    databases: list[dict[str, Any]],
-    system: System,
-) -> list[str]:
-    """Remember which databases of the backup have been proved to restore; all of them prove the backup.
-
-    :returns: why that could not be remembered. The data are back all the same, so it is no failure.
-    """
-    before = chosen.entry.marks.get("proof", {}).get("databases", {})
-    proved = {
-        one["database"]: {
-            "time": format_time(system.now()),
-            "by": request.proof or f"restore ({chosen.mode})",
-            "seconds": round(sum(one["seconds"].values()), 3),
-            "rows": one["comparison"]["rows"],
-        }
-        for one in databases
-        if one["comparison"]["verdict"] == "match"
-    }
-    if proved and chosen.manifest.outcome == "complete":
-        try:
-            repository.mark(chosen.entry.id, "proof", {"databases": {**before, **proved}})
-        except (RepositoryError, BusyError) as error:
-            return [str(error)]
-    return []
 
 
 def _verdict(databases: list[dict[str, Any]]) -> str:

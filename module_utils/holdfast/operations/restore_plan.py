@@ -40,7 +40,6 @@ class RestoreRequest:
     :param safety_backup: back up what is about to be replaced.
     :param compare: hold the restored data against the backup's fingerprint before the swap.
     :param analyze: gather the planner's statistics before the swap.
-    :param proof: what to call this in the proof of the backup; by default a restore of its mode.
     """
 
     backup: str = "latest_proven"
@@ -54,7 +53,6 @@ class RestoreRequest:
     compare: bool = True
     analyze: bool = True
     jobs: Optional[int] = None
-    proof: str = ""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,27 @@ def compare(expected: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def compare_cluster(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Hold the roles, memberships and tablespaces of a server against those of a backup.
+
+    :returns: what is missing or otherwise, one sentence each. What is there besides is not named: a throwaway has
+        its own.
+    """
+    said = []
+    for name, attributes in sorted(expected["roles"].items()):
+        if name not in found["roles"]:
+            said.append(f"role {name} is missing")
+        elif found["roles"][name] != attributes:
+            said.append(f"role {name} has other attributes or settings: {found['roles'][name]}, was {attributes}")
+    for membership in sorted(set(expected["memberships"]) - set(found["memberships"])):
+        group, _sign, member = membership.partition(" > ")
+        said.append(f"role {member} is no member of {group}")
+    said += [
+        f"tablespace {name} is missing" for name in sorted(set(expected["tablespaces"]) - set(found["tablespaces"]))
+    ]
+    return said
+
+
 def _excluded(tables: dict[str, Any]) -> list[str]:
     return [name for name, table in tables.items() if table.get("excluded")]
 

@@ -39,6 +39,11 @@ class HostPlace:
             # libpq has no connection parameter for it before release 18.
             os.environ["PGSERVICEFILE"] = access.service_file
 
+    @property
+    def bin_dir(self) -> Optional[str]:
+        """Where its programs are; None before they were looked for."""
+        return self._bin_dir
+
     def use_tools_of(self, major: int) -> None:
         """Find the bin directory of a major version, unless the configuration names one.
 

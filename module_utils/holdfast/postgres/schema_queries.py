@@ -128,8 +128,10 @@ QUERIES: dict[str, str] = {
     "statistics": f"""
         SELECT format('%I.%I', n.nspname, s.stxname), pg_get_statisticsobjdef(s.oid)
         FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE {_USER_NAMESPACE}""",
+    # A dump writes their options by name, in whichever order they were given.
     "foreign server": """
-        SELECT quote_ident(s.srvname), (SELECT fdwname FROM pg_foreign_data_wrapper WHERE oid = s.srvfdw), s.srvoptions::text
+        SELECT quote_ident(s.srvname), (SELECT fdwname FROM pg_foreign_data_wrapper WHERE oid = s.srvfdw),
+            (SELECT array_agg(o ORDER BY o) FROM unnest(s.srvoptions) o)::text
         FROM pg_foreign_server s""",
     # Kinds whose mere presence is compared; identity as the server itself names it.
     "other object": " UNION ALL ".join(

@@ -33,7 +33,7 @@ class Entry:
         """``corrupt``, ``failed``, ``proven`` or ``complete``."""
         if self.manifest is None or self.marks.get("check", {}).get("result") == "corrupt":
             return "corrupt"
-        if self.manifest.outcome == "failed":
+        if self.manifest.outcome == "failed" or self.marks.get("drill", {}).get("result") == "failed":
             return "failed"
         names = {one["name"] for one in self.manifest.facts["databases"]}
         return "proven" if names and names <= self.proved else "complete"

@@ -7,13 +7,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError
+from ..config_reader import Reader
 
 STRATEGIES = ("rolling", "recreate")
 #: Of what compose looks for by itself in a project's directory. Source: the compose specification, "Compose file".
@@ -90,17 +89,14 @@ class DeployOptions:
         :param where: what to call the configuration in a message.
         :raises ConfigError: an unknown key, or a value of the wrong type or out of range.
         """
-        read = _Reader(raw, where, "deploy", set(cls.__dataclass_fields__))
-        directory = read.text("directory")
-        if directory is not None and not os.path.isabs(directory):
-            raise read.bad("directory", "Give an absolute path.")
+        read = Reader(raw, where, "deploy", set(cls.__dataclass_fields__))
         strategy = read.mapping("strategy")
         for service, chosen in strategy.items():
             if chosen not in STRATEGIES:
                 raise read.bad("strategy", f"Give one of {', '.join(STRATEGIES)} for service {service}.")
         return cls(
             project=read.text("project"),
-            directory=directory,
+            directory=read.directory("directory"),
             files=read.texts("files"),
             services=read.texts("services"),
             strategy=strategy,
@@ -115,7 +111,7 @@ class DeployOptions:
 
 
 def _migration(raw: Mapping[str, Any], where: str) -> Optional[Migration]:
-    read = _Reader(raw, where, "deploy.migrate", set(Migration.__dataclass_fields__))
+    read = Reader(raw, where, "deploy.migrate", set(Migration.__dataclass_fields__))
     if not raw:
         return None
     service = read.text("service")
@@ -127,7 +123,7 @@ def _migration(raw: Mapping[str, Any], where: str) -> Optional[Migration]:
 
 
 def _health(raw: Mapping[str, Any], where: str) -> Health:
-    read = _Reader(raw, where, "deploy.health", set(Health.__dataclass_fields__))
+    read = Reader(raw, where, "deploy.health", set(Health.__dataclass_fields__))
     url = read.text("url")
     if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
         raise read.bad("url", "Give an address that begins with http:// or https://.", shown=False)
@@ -146,47 +142,3 @@ def _health(raw: Mapping[str, Any], where: str) -> Health:
 
 def _is_status(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599
-
-
-class _Reader:
-    """Reads the fields of one object, with one form of message for what is wrong."""
-
-    def __init__(self, raw: Mapping[str, Any], where: str, name: str, known: set[str]) -> None:
-        self.raw = {key: value for key, value in raw.items() if value is not None}
-        self.where = where
-        self.name = name
-        unknown = sorted(set(raw) - known)
-        if unknown:
-            raise self._error(f"{name} has unknown keys {unknown}", f"Known keys: {', '.join(sorted(known))}.")
-
-    def text(self, key: str) -> Optional[str]:
-        value = self.raw.get(key)
-        if value is not None and (not isinstance(value, str) or not value or "\0" in value):
-            raise self.bad(key, "Give a non-empty string.")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        value = self.raw.get(key, [])
-        texts = isinstance(value, (list, tuple)) and all(isinstance(one, str) and one for one in value)
-        if not texts or any("\0" in one for one in value):
-            raise self.bad(key, "Give a list of non-empty strings.")
-        return tuple(value)
-
-    def mapping(self, key: str) -> dict[str, Any]:
-        value = self.raw.get(key, {})
-        if not isinstance(value, Mapping):
-            raise self.bad(key, "Give a JSON object.")
-        return dict(value)
-
-    def seconds(self, key: str, default: int, least: int = 0) -> int:
-        value = self.raw.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 86400:
-            raise self.bad(key, f"Give a whole number of seconds from {least} to 86400.")
-        return value
-
-    def bad(self, key: str, next_step: str, shown: bool = True) -> ConfigError:
-        value = f"{self.raw.get(key)!r}" if shown else "not one that can be used"
-        return self._error(f"{self.name}.{key} is {value}", next_step)
-
-    def _error(self, reason: str, next_step: str) -> ConfigError:
-        return ConfigError("read", f"configuration {self.where}", reason, next_step)
