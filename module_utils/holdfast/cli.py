@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-from . import __version__, cli_deploy, cli_verify, config, interruption
+from . import __version__, cli_deploy, cli_recover, cli_verify, config, interruption
 from .config import ClusterConfig
 from .errors import ConfigError, DrillError, GuardError, HoldfastError
 from .operations import backup as backup_operation
@@ -25,7 +25,7 @@ from .operations import prune as prune_operation
 from .operations import restore as restore_operation
 from .operations.guard_survey import GuardRequest
 from .reporting import progress as progress_reporting
-from .reporting import show, show_deploy, show_guard, show_verify
+from .reporting import show, show_deploy, show_guard, show_recover, show_verify
 from .repository.retention import TIERS
 from .system import System
 
@@ -109,6 +109,12 @@ def parser() -> argparse.ArgumentParser:
     cli_verify.add_verify(one)
     text = "list the drills, newest first, or show one in full"
     one = command("drills", text, cli_verify.run_drills, show_verify.drills)
+    one.add_argument("id", metavar="ID", nargs="?")
+    one = command("recover", cli_recover.TEXT, cli_recover.run_recover, cli_recover.shown)
+    one.set_defaults(interrupted=cli_recover.INTERRUPTED)
+    cli_recover.add_recover(one)
+    text = "list the recoveries, newest first, or show one in full"
+    one = command("recoveries", text, cli_recover.run_recoveries, show_recover.recoveries)
     one.add_argument("id", metavar="ID", nargs="?")
     text = "list the deployments, newest first, or show one in full"
     one = command("deployments", text, cli_deploy.run_deployments, show_deploy.deployments)

@@ -20,7 +20,7 @@ from .operations.deploy_plan import DeployPlan, DeployRequest, plan
 from .operations.deploy_rollback import plan_rollback, rollback
 from .operations.deploy_target import Wanted
 from .reporting import show_deploy
-from .repository.deployments import Deployments
+from .repository.records import Deployments
 from .system import System
 
 TEXT = "update the application's services; the database keeps its data, its container and its uptime"

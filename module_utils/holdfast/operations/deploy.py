@@ -19,7 +19,8 @@ from ..errors import DeployError, HoldfastError
 from ..postgres import engine
 from ..postgres.identity import differences
 from ..reporting.progress import Progress
-from ..repository.deployments import Deployments
+from ..reporting.show_deploy import record_text
+from ..repository.records import Deployments
 from ..repository.store import Repository
 from ..services.containers import Container, Containers, pull
 from ..services.pins import put
@@ -31,12 +32,13 @@ from . import backup as backups
 from .catalogue import summary
 from .context import explained, open_repository
 from .deploy_health import ask_health, count_rows, require_same_rows
-from .deploy_journal import Journal
+from .deploy_journal import first_facts
 from .deploy_migration import migrate_for_real, rehearse
 from .deploy_plan import DeployPlan, DeployRequest, backup_request, container_access, plan_with, require_feasible
 from .deploy_recreate import recreate_database
 from .guard import guard
 from .guard_survey import GuardRequest
+from .journal import Journal
 
 
 @explained("deploy")
@@ -63,7 +65,7 @@ def deploy(
         chosen = _pull(config, request, chosen, repository, records, system, progress)
         if chosen.unfinished is not None:
             records.write({**chosen.unfinished, "state": "abandoned"})
-        journal = Journal(config, request, chosen, records, system, progress)
+        journal = Journal(first_facts(config, request, chosen, system), records, record_text, system, progress)
         _Run(config, request, chosen, repository, journal, system, progress).all()
     return {"changed": True, "plan": chosen.as_dict(), "deployment": journal.facts}
 

@@ -3,111 +3,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal of one deployment: what has been done is on disk before the next thing is."""
+"""What the record of a deployment begins with."""
 
 from __future__ import annotations
 
-import getpass
-import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Optional
+from typing import Any
 
 from .. import __version__
 from ..config import ClusterConfig
-from ..errors import RepositoryError
-from ..reporting.progress import Progress
-from ..reporting.show_deploy import record_text
-from ..repository.deployments import Deployments
 from ..repository.manifest import format_time, new_id
 from ..system import System
 from .deploy_plan import DeployPlan, DeployRequest
+from .journal import somebody
 
 
-class Journal:
-    """The record of a deployment that is under way.
-
-    :ivar has_to_write: whether nothing may be done that cannot be written down first.
-    """
-
-    def __init__(
-        self, config: ClusterConfig, request: DeployRequest, chosen: DeployPlan, records: Deployments, system: System,
-        progress: Progress,
-    ) -> None:  # fmt: skip
-        self._records = records
-        self._system = system
-        self._progress = progress
-        self.has_to_write = True
-        began = system.now()
-        self.facts: dict[str, Any] = {
-            "id": new_id(began, "deploy", system.token()), "cluster": config.cluster, "holdfast": __version__,
-            "project": chosen.target.project.name, "directory": chosen.target.project.directory,
-            "state": "running", "who": request.who or _somebody(), "host": socket.gethostname(), "note": request.note,
-            "started": format_time(began), "finished": None,
-            "from": {change.service.name: change.as_dict()["from"] for change in chosen.changes},
-            "to": {change.service.name: change.service.image for change in chosen.changes},
-            "backup": None, "migration": None, "services": [], "availability": None, "checks": [],
-            "identity": {"before": dict(chosen.identity), "after": None},
-            "pins": {"path": str(chosen.target.pins.path), "before": None, "written": False},
-            "steps": [], "events": [], "error": None, "next_steps": [],
-        }  # fmt: skip
-        self.save()
-
-    @property
-    def id(self) -> str:
-        return str(self.facts["id"])
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """One step: that it began is on disk before it does anything."""
-        began = self._system.now()
-        step: dict[str, Any] = {"name": name, "state": "running", "began": format_time(began), "seconds": None}
-        self.facts["steps"].append(step)
-        self.save()
-        state = "failed"
-        try:
-            yield
-            state = "done"
-        finally:
-            step["seconds"] = round((self._system.now() - began).total_seconds(), 3)
-            step["state"] = state
-
-    def tell(self, event: str) -> None:
-        """Something has been done: it is on disk, and whoever watches sees it."""
-        self.facts["events"].append(event)
-        self._progress.say(event)
-        self.save()
-
-    def save(self) -> None:
-        """Write the record as it is.
-
-        :raises RepositoryError: it cannot be written, and has to be.
-        """
-        self._write(None)
-
-    def end(self, state: str) -> None:
-        """Write the record for good, with the text for people.
-
-        A disk that is full by now must not turn what was deployed into a failure, or hide what failed: it is said.
-        """
-        self.facts["state"] = state
-        self.facts["finished"] = format_time(self._system.now())
-        self.has_to_write = False
-        self._write(record_text(self.facts))
-
-    def _write(self, text: Optional[str]) -> None:
-        try:
-            self._records.write(self.facts, text)
-        except RepositoryError as error:
-            if self.has_to_write:
-                raise
-            self._progress.say(str(error))
-
-
-def _somebody() -> str:
-    """Who runs this: whoever became root by sudo, else the account."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
+def first_facts(config: ClusterConfig, request: DeployRequest, chosen: DeployPlan, system: System) -> dict[str, Any]:
+    """The facts of a deployment that has done nothing yet."""
+    began = system.now()
+    return {
+        "id": new_id(began, "deploy", system.token()), "cluster": config.cluster, "holdfast": __version__,
+        "project": chosen.target.project.name, "directory": chosen.target.project.directory,
+        "state": "running", "who": request.who or somebody(), "host": socket.gethostname(), "note": request.note,
+        "started": format_time(began), "finished": None,
+        "from": {change.service.name: change.as_dict()["from"] for change in chosen.changes},
+        "to": {change.service.name: change.service.image for change in chosen.changes},
+        "backup": None, "migration": None, "services": [], "availability": None, "checks": [],
+        "identity": {"before": dict(chosen.identity), "after": None},
+        "pins": {"path": str(chosen.target.pins.path), "before": None, "written": False},
+        "steps": [], "events": [], "error": None, "next_steps": [],
+    }  # fmt: skip

@@ -19,8 +19,8 @@ from ..postgres import engine
 from ..postgres.access import ContainerAccess
 from ..postgres.throwaway_container import storage
 from ..reporting.text import duration
-from ..repository.deployments import UNFINISHED, Deployments
 from ..repository.entry import Entry
+from ..repository.records import UNFINISHED, Deployments
 from ..repository.store import Repository
 from ..services import migration as migrating
 from ..services.options import DeployOptions

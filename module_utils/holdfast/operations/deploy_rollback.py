@@ -18,8 +18,8 @@ from ..errors import NotFoundError
 from ..postgres.compose import Project
 from ..reporting.progress import Progress
 from ..reporting.show_deploy import record_text
-from ..repository.deployments import UNFINISHED, Deployments
 from ..repository.manifest import format_time
+from ..repository.records import UNFINISHED, Deployments
 from ..services.containers import Container, Containers
 from ..services.options import DeployOptions
 from ..services.pins import put

@@ -46,13 +46,13 @@ Copy = Union[ContainerThrowaway, HostThrowaway]
 class Restored:
     """A backup in a throwaway server.
 
-    :param copy: the server, ``connected``: how it was reached.
+    :param copy: the server, ``connected``: how it was reached. None where it is the cluster's own.
     :param image: what the server runs on: the id of its image, or the directory of its programs.
     :param databases: what :func:`~holdfast.operations.load.load_database` said of each.
     :param seconds: of ``start`` and ``restore``.
     """
 
-    copy: Copy
+    copy: Optional[Copy]
     connected: Connected
     image: str
     databases: list[dict[str, Any]] = field(default_factory=list)

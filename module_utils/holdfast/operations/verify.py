@@ -13,9 +13,7 @@ is an error, and says nothing about the backup.
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import pwd
 from typing import Any, Optional
 
 from .. import __version__
@@ -32,6 +30,7 @@ from ..repository.store import Repository
 from ..system import System
 from .catalogue import time_of
 from .context import explained, open_repository
+from .journal import somebody
 from .proof import remember
 from .signature import sign
 from .throwaway import Restored, started
@@ -91,7 +90,7 @@ def _drill(
     drill = Drill(config, one, chosen.own, repository, system, progress)
     facts: dict[str, Any] = {
         "id": new_id(began, PURPOSE, system.token()), "cluster": config.cluster, "holdfast": __version__,
-        "who": request.who or _account(), "host": platform.node(), "note": request.note, "why": one.why,
+        "who": request.who or somebody(), "host": platform.node(), "note": request.note, "why": one.why,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "started": format_time(began), "backup": _backup(one.entry, drill, repository), "server": None, "rto": None,
         "rpo": round((began - time_of(one.entry)).total_seconds(), 3), "seconds": {}, "databases": [],
@@ -195,11 +194,3 @@ def _said(facts: dict[str, Any]) -> str:
     if facts["verdict"] == FAILED:
         return f"backup {facts['backup']['id']} FAILED: {facts['reason']}"
     return f"backup {facts['backup']['id']} passed: restored in {duration(facts['rto'])} (RTO)"
-
-
-def _account() -> str:
-    """Who runs this: whoever became root by sudo, else the account."""
-    try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())

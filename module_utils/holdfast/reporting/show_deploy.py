@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .text import duration, joined, size, table
@@ -39,7 +40,7 @@ def plan_text(planned: dict[str, Any]) -> str:
     return joined([*lines, "it can be done" if planned["feasible"] else "it would be refused: see the errors above"])
 
 
-def record_text(record: dict[str, Any]) -> str:
+def record_text(record: Mapping[str, Any]) -> str:
     """The record of a deployment."""
     lines = [f"deployment {record['id']} of project {record['project']}: {record['state'].replace('_', ' ')}"]
     lines.append(f"  by {record['who'] or 'somebody'} on {record['host']}, {record['started']} to {record['finished']}")

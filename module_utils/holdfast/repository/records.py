@@ -3,13 +3,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The records of deployments, beside the backups: what was deployed, from what, to what, and how far it came.
+"""The records of deployments and recoveries, beside the backups: what was done, and how far it came.
 
 ::
 
     deployments/<id>.json         the record, written anew at every step: whoever dies leaves how far he came
     deployments/<id>.txt          the same for people, once it has ended
     .deploy.lock                  one deployment at a time
+    recoveries/, .recover.lock    the same of recoveries
 """
 
 from __future__ import annotations
@@ -19,33 +20,36 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 from ..errors import IntegrityError
 from . import durable
 from .lock import FileLock
 
-LOCK = ".deploy.lock"
-#: The states in which a deployment has not ended.
+#: The states in which what a record is of has not ended.
 UNFINISHED = ("running", "interrupted")
 _SCHEMA = 1
-_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-deploy-[0-9a-f]{6}")
 
 
-class Deployments:
-    """The records in one repository.
+class Records:
+    """The records of one kind in one repository.
 
     :param path: the repository's directory; ``owner``: user and group id that own it.
+    :cvar directory: name of their directory; ``verb``: what is done; it is in the ids, too.
     """
+
+    directory: ClassVar[str]
+    verb: ClassVar[str]
 
     def __init__(self, path: Path, owner: tuple[int, int]) -> None:
         self.repository = path
-        self.path = path / "deployments"
+        self.path = path / self.directory
         self._owner = owner
+        self._id = re.compile(rf"[0-9]{{8}}T[0-9]{{6}}Z-{self.verb}-[0-9a-f]{{6}}")
 
     def lock(self, wait: float = 0.0) -> FileLock:
-        """The lock of whoever deploys."""
-        return FileLock(self.repository / LOCK, "deploy", wait=wait)
+        """The lock of whoever does it: one at a time."""
+        return FileLock(self.repository / f".{self.verb}.lock", self.verb, wait=wait)
 
     def ids(self) -> list[str]:
         """The ids of all records, oldest first."""
@@ -55,7 +59,7 @@ class Deployments:
             return []
         except OSError as error:
             durable.refuse(error, "read", self.path)
-        return sorted(name[: -len(".json")] for name in names if _ID.fullmatch(name[: -len(".json")]) and name.endswith(".json"))  # fmt: skip
+        return sorted(name[: -len(".json")] for name in names if self._id.fullmatch(name[: -len(".json")]) and name.endswith(".json"))  # fmt: skip
 
     def read(self, record_id: str) -> dict[str, Any]:
         """One record.
@@ -74,7 +78,7 @@ class Deployments:
         return record
 
     def latest(self) -> Optional[dict[str, Any]]:
-        """The newest record; None if nothing was deployed yet.
+        """The newest record; None if there is none yet.
 
         :raises IntegrityError: it is damaged.
         """
@@ -100,11 +104,23 @@ class Deployments:
                     durable.replace_file(path, content)
                     durable.give_to(path, self._owner)
         except OSError as error:
-            durable.refuse(error, "write the record of a deployment in", self.repository)
+            durable.refuse(error, f"write to {self.directory} in", self.repository)
+
+
+class Deployments(Records):
+    """The records of deployments."""
+
+    directory, verb = "deployments", "deploy"
+
+
+class Recoveries(Records):
+    """The records of recoveries."""
+
+    directory, verb = "recoveries", "recover"
 
 
 def _damaged(path: Path, reason: str) -> IntegrityError:
     return IntegrityError(
-        "read", f"deployment record {path}", reason,
+        "read", f"record {path}", reason,
         "See with the engine which containers of the project run, then move that file away.",
     )  # fmt: skip
