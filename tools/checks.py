@@ -1,11 +1,11 @@
-"""Run everything that must pass: lint and sanity in one lane, the tests in another, then the scenarios on hosts.
+"""Run everything that must pass, in two lanes: the tests; and lint, sanity and the scenarios on hosts.
 
     python tools/checks.py [ARGUMENT OF pytest ...]
 
-The tests mostly wait for a database server, so the other lane costs them little. What it says goes to
-.cache/checks/ and is shown if it failed. Tests in containers and scenarios on hosts need a container engine: one that
-runs, or one that can be installed here; otherwise it is said what was left out. The last line is pytest's own, so that
-it can be read at a glance.
+Both lanes mostly wait, so they cost each other little. The tests that start containers come last, alone: a host that
+boots would disturb them. What the second lane says goes to .cache/checks/ and is shown if it failed. Tests in containers
+and scenarios on hosts need a container engine: one that runs, or one that can be installed here; otherwise it is said
+what was left out. The last lines are pytest's own, so that they can be read at a glance.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".cache" / "checks"
 LAB = [sys.executable, str(ROOT / "tools" / "lab.py")]
 CANNOT_HERE = 3
+NOTHING_TO_RUN = 5
 
 
 class Part:
@@ -53,7 +54,8 @@ class Part:
                 if show:
                     sys.stdout.buffer.write(chunk)
                     sys.stdout.buffer.flush()
-            self.passed = process.wait() == 0
+            # Nothing to run is no failure: whoever names tests means them.
+            self.passed = process.wait() in (0, NOTHING_TO_RUN)
         self.seconds = time.monotonic() - started
 
     def verdict(self) -> str:
@@ -84,8 +86,11 @@ def main(arguments: list[str]) -> int:
     """Run all parts and return 0 if all of them passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
     left_out = without_hosts()
+    pytest = [sys.executable, "-m", "pytest", *arguments, "-m"]
+    tests = Part("tests", [*pytest, "not soak and not engine"])
+    engine_tests = Part("tests-engine", [*pytest, "engine and not soak"])
     others = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
-    tests = Part("tests", [sys.executable, "-m", "pytest", *arguments])
+    others += [] if left_out else scenarios()
 
     def run_others() -> None:
         for part in others:
@@ -95,19 +100,16 @@ def main(arguments: list[str]) -> int:
     lane.start()
     tests.run(show=True)
     lane.join()
-    for part in [] if left_out else scenarios():
-        print(f"{part.name} …", flush=True)
-        part.run()
-        others.append(part)
+    engine_tests.run(show=True)
 
     for part in others:
         if not part.passed:
             print(f"\n---- {part.name} ----\n{part.output()}")
-    print("", *(part.verdict() for part in (*others, tests)), sep="\n")
+    print("", *(part.verdict() for part in (*others, tests, engine_tests)), sep="\n")
     if left_out:
         print(f"LEFT OUT: the tests in containers and the scenarios on hosts. {left_out}")
-    print(tests.output().rpartition("\n")[2], flush=True)
-    return 0 if all(part.passed for part in (*others, tests)) else 1
+    print(*(part.output().rpartition("\n")[2] for part in (tests, engine_tests)), sep="\n", flush=True)
+    return 0 if all(part.passed for part in (*others, tests, engine_tests)) else 1
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from .operations import context, restore_plan
 from .operations import guard as guard_operation
 from .operations import prune as prune_operation
 from .operations import restore as restore_operation
+from .operations import runbook as runbook_operation
 from .operations.guard_survey import GuardRequest
 from .reporting import progress as progress_reporting
 from .reporting import show, show_deploy, show_guard, show_recover, show_verify
@@ -116,6 +117,8 @@ def parser() -> argparse.ArgumentParser:
     text = "list the recoveries, newest first, or show one in full"
     one = command("recoveries", text, cli_recover.run_recoveries, show_recover.recoveries)
     one.add_argument("id", metavar="ID", nargs="?")
+    text = "print how to bring the cluster back by hand, and write it beside the backups (RUNBOOK.md)"
+    command("runbook", text, _runbook, lambda result: str(result["text"]))
     text = "list the deployments, newest first, or show one in full"
     one = command("deployments", text, cli_deploy.run_deployments, show_deploy.deployments)
     one.add_argument("id", metavar="ID", nargs="?")
@@ -261,6 +264,10 @@ def _ask(request: Any, loaded: ClusterConfig, system: System) -> Any:
     sys.stderr.write(f"\nTo go on, type the name of the target ({request.database or loaded.cluster}): ")
     sys.stderr.flush()
     return replace(request, backup=chosen.entry.id, confirm=sys.stdin.readline().rstrip("\n"))
+
+
+def _runbook(_arguments: argparse.Namespace, loaded: ClusterConfig, system: System, _progress: Any) -> dict[str, Any]:
+    return runbook_operation.write_runbook(loaded, system)
 
 
 def _pin(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, _progress: Any) -> dict[str, Any]:

@@ -147,8 +147,8 @@ class Shop:
             self.host.check_output(f"mv /root/compose.yml {self.file}")
 
 
-def shop_of(host: Any, directory: Path, **changed: Any) -> Shop:
-    known: Mapping[str, Any] = inventory_of("deploy")
+def shop_of(host: Any, directory: Path, scenario: str = "deploy", **changed: Any) -> Shop:
+    known: Mapping[str, Any] = inventory_of(scenario)
     server = Server.of(host)
     facts = known[server.name]
     return Shop(server, facts["lab_directory"], facts["lab_compose"], inventory(directory, {**known, **changed}))

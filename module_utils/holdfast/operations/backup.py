@@ -31,6 +31,7 @@ from ..system import System
 from .catalogue import summary
 from .context import Connected, connect, explained, open_repository
 from .dump import DatabaseDump, dump_database, dump_globals
+from .runbook import write_runbook
 
 #: A database whose rows fall below this share of the last backup's is flagged: it may have been emptied.
 _COLLAPSE = 0.5
@@ -151,9 +152,18 @@ def backup(config: ClusterConfig, request: BackupRequest, system: System, progre
                 )
             except OSError as error:
                 durable.refuse(error, "write", repository.path)
+    _tell_how_to_do_without(config, connected, system, progress)
     if entry.state == "failed":
         raise _partly_failed(config, entry)
     return {"changed": True, "reason": _needed(request), "backup": summary(entry, system.now())}
+
+
+def _tell_how_to_do_without(config: ClusterConfig, connected: Connected, system: System, progress: Progress) -> None:
+    """Have the RUNBOOK say what is true now. The backup is there, with it or without."""
+    try:
+        write_runbook(config, system, connected.server)
+    except HoldfastError as error:
+        progress.say(str(error))
 
 
 def _plan_dumps(config: ClusterConfig, request: BackupRequest, connected: Connected) -> Dumps:

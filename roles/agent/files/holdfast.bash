@@ -32,7 +32,7 @@ _holdfast() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word words=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
         case $word in
-            init|backup|list|show|prune|restore|deploy|verify|drills|deployments|pin|unpin|check|guard) command=$word; break ;;
+            init|backup|list|show|prune|restore|deploy|verify|drills|recover|recoveries|runbook|deployments|pin|unpin|check|guard) command=$word; break ;;
         esac
     done
     case $command:$previous in
@@ -46,7 +46,7 @@ _holdfast() {
     esac
     if [[ -z $words ]]; then
         case $command in
-            '') words='init backup list show prune restore deploy verify drills deployments pin unpin check guard --help --version' ;;
+            '') words='init backup list show prune restore deploy verify drills recover recoveries runbook deployments pin unpin check guard --help --version' ;;
             init) words="--help --cluster --config-dir --json --quiet" ;;
             backup) words="--help --cluster --config-dir --json --quiet --tier --method --if-older-than --database --jobs --compression --fingerprint --exclude-table-data --no-role-passwords --note --wait --dry-run" ;;
             list) words="--help --cluster --config-dir --json --quiet --check" ;;
@@ -56,6 +56,9 @@ _holdfast() {
             deploy) words="--help --cluster --config-dir --json --quiet --image --tag --service --if-older-than --recreate-database --who --note --wait --rollback --dry-run" ;;
             verify) words="--help --cluster --config-dir --json --quiet --latest --sample --who --note --wait --dry-run $(_holdfast_backups)" ;;
             drills) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
+            recover) words="--help --cluster --config-dir --json --quiet --database --id --fallback --rollback --confirm --no-safety-backup --who --note --wait --dry-run" ;;
+            recoveries) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
+            runbook) words="--help --cluster --config-dir --json --quiet" ;;
             deployments) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             pin) words="--help --cluster --config-dir --json --quiet --note $(_holdfast_backups)" ;;
             unpin) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
