@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import PROJECT, catalogue, converge, dataset, memory, report, speed
+from benchmarks import PROJECT, catalogue, converge, dataset, drill, memory, report, speed
 from benchmarks.server import BenchmarkError, Server
 
-NAMES = ("backup", "restore", "memory", "planner", "listing", "converge")
-NEEDS_SERVER = {"backup", "restore", "memory"}
+NAMES = ("backup", "restore", "memory", "drill", "planner", "listing", "converge")
+NEEDS_SERVER = {"backup", "restore", "memory", "drill"}
 POSTGRES = "17"
 
 
@@ -81,6 +81,8 @@ def measure(chosen: Sequence[str], quick: bool, rounds: int) -> tuple[dict[str, 
                 keep("restore", speed.restore(server, work, rounds, tell))
             if "memory" in chosen:
                 keep("memory", memory.memory(server, work, 8_000 if quick else 40_000, tell))
+            if "drill" in chosen:
+                keep("drill", drill.drill(server, work, rounds, tell))
     if "planner" in chosen:
         keep("planner", catalogue.planner((10_000, 30_000, 100_000), tell))
     if "listing" in chosen:

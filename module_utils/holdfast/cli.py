@@ -118,7 +118,7 @@ def parser() -> argparse.ArgumentParser:
     one = command("recoveries", text, cli_recover.run_recoveries, show_recover.recoveries)
     one.add_argument("id", metavar="ID", nargs="?")
     text = "print how to bring the cluster back by hand, and write it beside the backups (RUNBOOK.md)"
-    command("runbook", text, _runbook, lambda result: str(result["text"]))
+    command("runbook", text, _runbook, lambda result: str(result["text"]).rstrip())
     text = "list the deployments, newest first, or show one in full"
     one = command("deployments", text, cli_deploy.run_deployments, show_deploy.deployments)
     one.add_argument("id", metavar="ID", nargs="?")
