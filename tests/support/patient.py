@@ -47,9 +47,8 @@ class Patient:
     def require_open(self, orders: int) -> None:
         """The data are back, and customers are served."""
         assert self.orders() == orders
-        assert (
-            self.host.check_output("curl --silent --fail --max-time 20 http://127.0.0.1:8080/orders | head -c 1") != ""
-        )
+        url = "http://127.0.0.1:8080/orders/yesterday-1"
+        self.host.check_output(f"python3 -c \"import urllib.request as web; web.urlopen('{url}', timeout=20)\"")
         assert all(running for _id, _tag, running in self.shop.web())
 
     def wait_for_step(self, step: str, seconds: float = 120) -> None:

@@ -41,4 +41,4 @@ def test_a_new_machine_and_a_volume_that_was_removed(patient: Patient, host: Any
     assert "there is no container" in said
     hosts.play(PLAYBOOK, "--limit", "spare", confirm="shop").require_success()
     assert int(spare.query("SELECT count(*) FROM orders", "shop")) == 20000
-    hosts.play("playbooks/verify.yml", "--limit", "spare").require_success()
+    hosts.play("playbooks/verify.yml", "--limit", "spare", backup=patient.backups[0]).require_success()
