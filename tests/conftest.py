@@ -15,16 +15,6 @@ from tests.support.clusters import Cluster
 from tests.support.servers import Server
 
 _numbers = itertools.count(1)
-_OF_AN_ENGINE = ("tests.support.containers", "tests.support.application")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a container engine for itself: `make test` keeps it away from the hosts that the same one boots."""
-    for item in items:
-        known = vars(getattr(item, "module", None) or itertools).values()
-        homes = {getattr(one, "__module__", None) or getattr(one, "__name__", "") for one in known}
-        if homes & set(_OF_AN_ENGINE) or {getattr(one, "__name__", "") for one in known} & set(_OF_AN_ENGINE):
-            item.add_marker(pytest.mark.engine)
 
 
 @pytest.fixture(scope="session")
