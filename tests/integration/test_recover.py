@@ -187,13 +187,17 @@ def test_a_volume_that_was_emptied(shop: Application, backups: tuple[str, str]) 
 
 
 def test_a_database_that_was_dropped_comes_back_alone_and_can_be_taken_back(
-    shop: Application, backups: tuple[str, str]
+    shop: Application, backups: tuple[str, str], tmp_path: Path
 ) -> None:
     shop.query("CREATE DATABASE other")
     identity = shop.database.identity()
     shop.server.query("DROP DATABASE shop WITH (FORCE)", "postgres")
     assert "database 'shop' is missing; the backup has it" in str(assess(shop)["findings"])
+    # What is asked of other databases is not asked of this one.
+    (tmp_path / "postgres.sql").write_text("-- database: postgres\n-- expect: = 2\nSELECT 1\n")
+    shop.cluster.configure(verify={"checks": str(tmp_path)})
     record = recover(shop, "--database", "shop")
+    shop.cluster.configure(verify={"checks": None})
     assert (record["state"], record["quarantine"], record["kept_aside"]["aside"]) == ("recovered", None, None)
     require_whole(shop)
     assert shop.database.identity() == identity

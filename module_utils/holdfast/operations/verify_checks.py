@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ class Drill:
             "extensions": self._extensions, "collation": self._collation,
         }  # fmt: skip
         for name, look in per_database.items():
-            self._run(name, lambda name=name, look=look: self._everywhere(name, look, restored))  # type: ignore[misc]
+            self._run(name, partial(self._everywhere, name, look, restored))
         self._run("own", lambda: self._own(restored))
         self._run("smoke", lambda: self._smoke(restored, label))
 
@@ -147,7 +148,7 @@ class Drill:
             "objects": self._objects, "sequences": self._sequences, "extensions": self._extensions,
         }  # fmt: skip
         for name, look in looks.items():
-            self._run(name, lambda name=name, look=look: self._everywhere(name, look, restored))  # type: ignore[misc]
+            self._run(name, partial(self._everywhere, name, look, restored))
         self._run("own", lambda: self._own(restored))
         if self.options.smoke.service is None:
             self._run("smoke", lambda: self._smoke(restored, ""))
@@ -238,7 +239,7 @@ class Drill:
     def _own(self, restored: Restored) -> Outcome:
         if not self.own:
             return Outcome("own", SKIPPED, "there are none (verify.checks)")
-        known = {None, *self.names}
+        known = {None, *(one["name"] for one in self.manifest["databases"])}
         findings = [f"{one.name}: the backup has no database {one.database!r}" for one in self.own if one.database not in known]  # fmt: skip
         asked = 0
         for name in self.names:
