@@ -134,6 +134,10 @@ class Running:
         for line in stream:
             self._err.append(line[:4000])
 
+    def told(self) -> str:
+        """The last lines of its error output so far."""
+        return b"".join(self._err.copy()).decode(errors="replace")
+
     def poll(self) -> bool:
         """True once the program has ended."""
         return self._process.poll() is not None

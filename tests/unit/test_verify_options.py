@@ -13,7 +13,7 @@ import pytest
 
 from holdfast.config_verify import WEIGHED, VerifyOptions
 from holdfast.errors import ConfigError
-from holdfast.postgres.blame import machine_error, machine_failed
+from holdfast.postgres.blame import last_words, machine_error, machine_failed
 
 
 def test_nothing_said_is_the_usual() -> None:
@@ -96,3 +96,18 @@ def test_errors_of_the_server_are_told_apart_by_their_class() -> None:
     assert not machine_error(psycopg.errors.UndefinedTable())
     assert not machine_error(psycopg.errors.QueryCanceled())
     assert not machine_error(psycopg.errors.DataCorrupted())
+
+
+def test_of_the_log_of_a_server_that_went_down_its_reasons_are_told() -> None:
+    log = """
+2026-11-25 10:00:00.000 UTC [17] LOG:  checkpoint starting: wal
+2026-11-25 10:00:01.000 UTC [19] PANIC:  could not write to file "pg_wal/xlogtemp.19": No space left on device
+2026-11-25 10:00:01.100 UTC [1] LOG:  server process (PID 19) was terminated by signal 6: Aborted
+2026-11-25 10:00:01.200 UTC [20] ERROR:  could not extend file "base/16387/17684": wrote only 4096 of 8192 bytes at block 6047
+2026-11-25 10:00:01.200 UTC [20] HINT:  Check free disk space.
+2026-11-25 10:00:01.300 UTC [21] HINT:  Check free disk space.
+"""
+    assert last_words(log) == (
+        'PANIC: could not write to file "pg_wal/xlogtemp.19": No space left on device | HINT: Check free disk space.'
+    )
+    assert last_words("LOG:  database system is ready to accept connections") == ""

@@ -173,6 +173,8 @@ def _container(access: ContainerAccess, found: Assessment, system: System) -> Op
         state = "is started again and again" if facts.get("State", {}).get("Restarting") else "does not run"
         text = f"container {engine.name(facts)} {state} (exit code {facts.get('State', {}).get('ExitCode')}): {told}"
         found.checks.append(Check("container", "error", text))
+    else:
+        instance.let_settle(access, system, facts)
     return facts
 
 
@@ -196,7 +198,12 @@ def _look_at_data(found: Assessment, repository: Repository, newest: Optional[En
     server = found.server
     if server is None:
         return
-    present = {str(one["name"]) for one in server.databases() if one["allows_connections"]}
+    try:
+        present = {str(one["name"]) for one in server.databases() if one["allows_connections"]}
+    except HoldfastError as error:
+        found.server = None
+        found.checks.append(Check("server", "error", f"it went away while it was looked at: {error.reason}"))
+        return
     missing = sorted(set(expected) - present)
     found.checks += [Check("data", "error", f"database {name!r} is missing; the backup has it") for name in missing]
     damaged: list[str] = []

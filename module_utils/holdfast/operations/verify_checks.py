@@ -17,7 +17,7 @@ from typing import Any
 from ..config import ClusterConfig
 from ..errors import AccessError, HoldfastError, IntegrityError, RestoreError
 from ..postgres import compiles, soundness, user_checks
-from ..postgres.blame import machine_error
+from ..postgres.blame import last_words, machine_error
 from ..postgres.compare import compare_cluster
 from ..postgres.fingerprint import fingerprint_cluster
 from ..postgres.properties import read_properties
@@ -83,6 +83,7 @@ class Drill:
         self._progress = progress
         self._expected: dict[str, Any] = {}
         self._chosen: list[str] = []
+        self._log: Callable[[], str] = str
 
     def files(self) -> bool:
         """Check the files of the backup; nothing else is worth a look while they are not what they were.
@@ -109,6 +110,9 @@ class Drill:
 
         :returns: whether the drill can go on.
         """
+
+        if restored.copy is not None:
+            self._log = restored.copy.log
 
         def look() -> Outcome:
             try:
@@ -313,7 +317,8 @@ class Drill:
         told = error.details.get("machine") if isinstance(error, RestoreError) else machine_error(error)
         if told:
             reason = error.reason if isinstance(error, HoldfastError) else " ".join(str(error).split())
+            words = last_words(self._log())
             raise AccessError(
-                "carry out", f"the drill of backup {self.entry.id}", reason,
+                "carry out", f"the drill of backup {self.entry.id}", f"{reason}; its server said: {words}" if words else reason,
                 "It says nothing about the backup, which is as it was. Mend what it says, and run this again.",
             ) from error  # fmt: skip

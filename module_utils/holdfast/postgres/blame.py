@@ -30,6 +30,28 @@ _SIGNS = re.compile(
 )
 
 
+#: What a server writes before it goes down for such a reason.
+_LAST_WORDS = re.compile(
+    r"PANIC: |No space left on device|Disk quota exceeded|Input/output error|Read-only file system|"
+    r"was terminated by signal 9|out of memory|Cannot allocate memory|Check free disk space",
+)
+_SHOWN = 3
+
+
+def last_words(log: str) -> str:
+    """What a server's log says of why it went down, on one line; empty if it says nothing.
+
+    Input ``2026-11-25 … PANIC:  could not write to file "pg_wal/…": No space left on device``, output the same without
+    what comes before ``PANIC``.
+    """
+    found = [
+        re.sub(r"^.*?(?=(?:PANIC|FATAL|ERROR|LOG|WARNING|HINT): )", "", line.strip())
+        for line in log.splitlines()
+        if _LAST_WORDS.search(line)
+    ]
+    return " | ".join(list(dict.fromkeys(" ".join(line.split()) for line in found))[:_SHOWN])[:600]
+
+
 def machine_failed(returncode: Optional[int], text: str) -> bool:
     """Whether a program failed for a reason of the machine.
 

@@ -7,8 +7,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ..errors import AccessError
@@ -19,6 +22,9 @@ from .access import ContainerAccess
 _POLL = 0.3
 #: Seconds that a server has to write its last checkpoint.
 _GRACE = 120
+#: Seconds in which an image makes a new database.
+_SETTLE = 60.0
+_STARTED = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)$")
 
 
 def stop(access: ContainerAccess, system: System, facts: Mapping[str, Any]) -> None:
@@ -57,6 +63,22 @@ def wait_until_ready(access: ContainerAccess, system: System, facts: Mapping[str
                 f"Look at its log ('{access.engine} logs {engine.name(facts)}').",
             )  # fmt: skip
         time.sleep(_POLL)
+
+
+def let_settle(access: ContainerAccess, system: System, facts: Mapping[str, Any]) -> None:
+    """Give a server that was started a moment ago the time to take connections.
+
+    While the image makes a new database, a server of its own answers on the socket, and goes away again.
+    """
+    # "2026-11-25T15:25:26.123456789Z": nanoseconds, which datetime does not take.
+    told = _STARTED.match(str(facts.get("State", {}).get("StartedAt")))
+    if told is None:
+        return
+    started = datetime.fromisoformat(told.group(1) + told.group(2).replace("Z", "+00:00"))
+    left = _SETTLE - (system.now() - started).total_seconds()
+    if 0 < left <= _SETTLE:
+        with contextlib.suppress(AccessError):
+            wait_until_ready(access, system, facts, left)
 
 
 def last_lines(access: ContainerAccess, system: System, facts: Mapping[str, Any], number: int = 4) -> str:

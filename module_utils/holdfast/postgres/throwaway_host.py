@@ -93,8 +93,10 @@ class HostThrowaway(Throwaway):
         shutil.rmtree(self.path, ignore_errors=True)
 
     def log(self, since: str = "") -> str:
-        """Nothing while it runs: what it has written is read when it has ended."""
-        return self._running.finish().stderr if self._running is not None and self._running.poll() else ""
+        """The last lines of it: whatever ``since`` is."""
+        if self._running is None:
+            return ""
+        return self._running.finish().stderr if self._running.poll() else self._running.told()
 
     def _wait_until_ready(self, running: Running) -> None:
         ready = self._program("pg_isready", "--quiet", f"--host={self.path}", "--port=5432", "--dbname=postgres")
