@@ -71,7 +71,7 @@ class Restored:
 @contextmanager
 def started(
     config: ClusterConfig, repository: Repository, purpose: str, system: System, progress: Progress,
-    limits: Optional[Limits] = None, directory: Optional[str] = None,
+    limits: Optional[Limits] = None, directory: Optional[str] = None, least_wal: bool = False,
 ) -> Iterator[Restored]:  # fmt: skip
     """Start a throwaway server like the cluster's own; it is gone when the block ends.
 
@@ -79,6 +79,7 @@ def started(
 
     :param purpose: what it is for, as part of its label.
     :param directory: below which that of a throwaway of the host is made.
+    :param least_wal: nothing is done in it but a restore and a look at what came of it.
     :raises AccessError: the cluster's own server cannot be asked what it is, or the throwaway does not start.
     """
     label = f"{repository.uuid}-{purpose}"
@@ -86,7 +87,10 @@ def started(
     progress.say("starting a throwaway server")
     server = reach(config, system, repository, purpose)
     server.place.remove_leftovers()
-    copy, image = _like(config, server, system, label, limits, directory)
+    with server.connect() as connection:
+        original = Original.ask(connection)
+    original = original.with_least_wal() if least_wal else original
+    copy, image = _like(config, server, original, system, label, limits, directory)
     with copy:
         connected = connect(replace(config, access=copy.access), system, repository, purpose)
         try:
@@ -129,10 +133,9 @@ def place_of(config: ClusterConfig, directory: Optional[str], system: System) ->
 
 
 def _like(
-    config: ClusterConfig, server: Server, system: System, label: str, limits: Optional[Limits], directory: Optional[str]
+    config: ClusterConfig, server: Server, original: Original, system: System, label: str, limits: Optional[Limits],
+    directory: Optional[str],
 ) -> tuple[Copy, str]:  # fmt: skip
-    with server.connect() as connection:
-        original = Original.ask(connection)
     if isinstance(config.access, ContainerAccess):
         facts = engine.find(config.access, system)
         copy = ContainerThrowaway(config.access, facts, original, system, label, limits)

@@ -98,7 +98,7 @@ def _drill(
     with repository.reading(one.entry.id, "verify"):
         if drill.files():
             limits = Limits(options.memory, options.cpus)
-            with started(config, repository, PURPOSE, system, progress, limits, options.directory) as restored:
+            with started(config, repository, PURPOSE, system, progress, limits, options.directory, True) as restored:
                 facts["server"] = _server(restored)
                 if drill.restore(restored):
                     drill.examine(restored, f"{repository.uuid}-{PURPOSE}")

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Optional, TypeVar
 
@@ -58,6 +58,13 @@ class Original:
             "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(_INHERITED)]
         ).fetchall()
         return cls(superuser, dict(rows))
+
+    def with_least_wal(self) -> Original:
+        """For a copy in which nothing but a restore happens: what is loaded into a new table needs no WAL then.
+
+        Source: PostgreSQL documentation, "Disable WAL Archival and Streaming Replication".
+        """
+        return replace(self, settings={**self.settings, "wal_level": "minimal"})
 
     def copied_settings(self) -> dict[str, str]:
         """What a copy is started with."""
