@@ -12,6 +12,7 @@ time, for a random name or for a child process.
 from __future__ import annotations
 
 import collections
+import contextlib
 import ctypes
 import functools
 import gc
@@ -34,10 +35,16 @@ _STDERR_LINES = 2000
 
 @dataclass(frozen=True)
 class Command:
-    """A program to run: an argument list and what is added to a minimal environment. Never a shell string."""
+    """A program to run: an argument list and what is added to a minimal environment. Never a shell string.
+
+    :param stdin: what it reads; None gives it nothing to read.
+    :param own_group: it leads a process group of its own, and what it started is stopped with it.
+    """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
+    stdin: Optional[bytes] = field(default=None, repr=False)
+    own_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,12 +112,13 @@ class Running:
         self._err: collections.deque[bytes] = collections.deque(maxlen=_STDERR_LINES)
         self._process = subprocess.Popen(
             list(command.argv),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if command.stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=child_environment(command.env),
             cwd="/",
             close_fds=True,
+            start_new_session=command.own_group,
             preexec_fn=functools.partial(_die_with_parent, os.getpid()),
         )
         self._readers = [
@@ -119,6 +127,15 @@ class Running:
         ]
         for reader in self._readers:
             reader.start()
+        if command.stdin is not None:
+            threading.Thread(target=self._feed, args=[self._process.stdin, command.stdin], daemon=True).start()
+
+    def _feed(self, stream: IO[bytes], content: bytes) -> None:
+        # A program that reads nothing, or not to the end, is not wrong.
+        with contextlib.suppress(OSError):
+            stream.write(content)
+        with contextlib.suppress(OSError):
+            stream.close()
 
     def _drain_stdout(self, stream: IO[bytes]) -> None:
         kept = 0
@@ -131,7 +148,8 @@ class Running:
                 kept += len(chunk)
 
     def _drain_stderr(self, stream: IO[bytes]) -> None:
-        for line in stream:
+        # A line may be as long as it likes.
+        for line in iter(functools.partial(stream.readline, 65536), b""):
             self._err.append(line[:4000])
 
     def told(self) -> str:
@@ -155,24 +173,36 @@ class Running:
             return False
         return True
 
-    def stop(self) -> None:
-        """End the program: politely, then after 10 s by force."""
+    def stop(self, grace: float = 10) -> None:
+        """End the program: politely, then after ``grace`` seconds by force."""
         if self._process.poll() is None:
-            self._process.terminate()
-            if not self.wait(10):
+            self._signal(signal.SIGTERM)
+            if not self.wait(grace):
                 self._process.kill()
                 self._process.wait()
+            if self.command.own_group:
+                self._signal(signal.SIGKILL)
 
-    def finish(self) -> Finished:
-        """Wait for the end and return the result."""
+    def _signal(self, number: signal.Signals) -> None:
+        if not self.command.own_group:
+            self._process.send_signal(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def finish(self, patience: Optional[float] = None) -> Finished:
+        """Wait for the end and return the result.
+
+        :param patience: seconds to wait for the end of its output, which a program that it left behind may hold open.
+        """
         self._process.wait()
         for reader in self._readers:
-            reader.join()
+            reader.join(patience)
         return Finished(
             argv=self.command.argv,
             returncode=self._process.returncode,
             stdout=b"".join(self._out).decode("utf-8", "replace"),
-            stderr=b"".join(self._err).decode("utf-8", "replace"),
+            stderr=self.told(),
         )
 
 
