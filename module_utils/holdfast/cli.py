@@ -14,7 +14,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
-from . import __version__, cli_deploy, cli_recover, cli_verify, config, interruption
+from . import (
+    __version__,
+    cli_deploy,
+    cli_endpoint,
+    cli_notify,
+    cli_recover,
+    cli_schedule,
+    cli_verify,
+    config,
+    interruption,
+)
 from .config import ClusterConfig
 from .errors import ConfigError, DrillError, GuardError, HoldfastError
 from .operations import backup as backup_operation
@@ -26,7 +36,7 @@ from .operations import restore as restore_operation
 from .operations import runbook as runbook_operation
 from .operations.guard_survey import GuardRequest
 from .reporting import progress as progress_reporting
-from .reporting import show, show_deploy, show_guard, show_recover, show_verify
+from .reporting import show, show_deploy, show_guard, show_recover, show_schedule, show_verify
 from .repository.retention import TIERS
 from .system import System
 
@@ -36,7 +46,7 @@ exit codes: 0 done; 1 unexpected; 2 wrong configuration or argument; 3 server or
 4 repository not usable; 5 busy; 6 backup failed; 7 refused before anything was touched; 8 backup corrupt;
 9 not found; 10 restore failed, target as before; 11 restored data differ, target as before; 12 the data are not
 where, or as, they should be; 13 deployment failed, its record says in which state; 14 a drill found that a backup does
-not restore to what it should be; 130 interrupted.
+not restore to what it should be; 15 a scheduled run failed; 130 interrupted. Those of status are a Nagios plugin's.
 """
 
 
@@ -67,7 +77,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except BrokenPipeError:
         # Whoever reads has seen enough (head, less): that is no failure of what was done.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    exit_code: Callable[[Any], int] = getattr(arguments, "exit_code", lambda _result: 0)
+    return exit_code(result)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,6 +130,16 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("id", metavar="ID", nargs="?")
     text = "print how to bring the cluster back by hand, and write it beside the backups (RUNBOOK.md)"
     command("runbook", text, _runbook, lambda result: str(result["text"]).rstrip())
+    one = command("run", cli_schedule.RUN, cli_schedule.run_run, show_schedule.run)
+    one.set_defaults(interrupted=cli_schedule.RUN_INTERRUPTED)
+    cli_schedule.add_run(one)
+    command("schedule", cli_schedule.SCHEDULE, cli_schedule.run_schedule, show_schedule.schedule)
+    cli_schedule.add_status(command("status", cli_schedule.STATUS, cli_schedule.run_status, show_schedule.status))
+    command("metrics", cli_schedule.METRICS, cli_schedule.run_metrics, show_schedule.metrics)
+    one = command("notify", cli_notify.TEXT, cli_notify.run_notify, cli_notify.shown)
+    one.set_defaults(interrupted=cli_notify.INTERRUPTED)
+    cli_notify.add_notify(one)
+    cli_endpoint.add_endpoint(command("endpoint", cli_endpoint.TEXT, cli_endpoint.run_endpoint, cli_endpoint.shown))
     text = "list the deployments, newest first, or show one in full"
     one = command("deployments", text, cli_deploy.run_deployments, show_deploy.deployments)
     one.add_argument("id", metavar="ID", nargs="?")
@@ -166,6 +187,10 @@ def _add_backup(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--exclude-table-data", action="append", metavar="PATTERN", help="leave the rows of these tables out"
     )
+    one.add_argument(
+        "--comprehensive", action="store_true",
+        help="everything: all databases, all rows, the deepest fingerprint, whatever the configuration leaves out",
+    )  # fmt: skip
     one.add_argument("--no-role-passwords", action="store_true", help="leave the roles' passwords out")
     one.add_argument("--note", default="", help="kept with the backup")
     one.add_argument(
@@ -212,6 +237,8 @@ def _backup(arguments: argparse.Namespace, loaded: ClusterConfig, system: System
         databases=arguments.database, exclude_table_data=arguments.exclude_table_data,
         role_passwords=False if arguments.no_role_passwords else None,
     )  # fmt: skip
+    if arguments.comprehensive:
+        options = backup_operation.comprehensive(options)
     request = backup_operation.BackupRequest(
         tiers=tuple(dict.fromkeys(arguments.tier or ["manual"])), method=arguments.method, note=arguments.note, wait=arguments.wait,
         if_older_than=backup_operation.parse_age(arguments.if_older_than) if arguments.if_older_than else None, options=options,
@@ -306,4 +333,4 @@ def _fail(arguments: argparse.Namespace, error: HoldfastError) -> int:
     elif isinstance(error, DrillError):
         print(show_verify.verify(error.details), flush=True)
     print(f"holdfast: {error}", file=sys.stderr)
-    return error.exit_code
+    return int(getattr(arguments, "exit_code_of_errors", error.exit_code))

@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from .config_monitor import MonitorOptions
+from .config_schedule import ScheduleOptions
 from .config_verify import VerifyOptions
 from .errors import ConfigError
 from .postgres.access import AccessConfig, access_from_config
 from .postgres.options import Compression
 from .repository.retention import RetentionPolicy
+from .scheduling.state import DEFAULT_DIR as DEFAULT_STATE_DIR
 from .services.options import DeployOptions
 
 DEFAULT_DIR = "/etc/holdfast"
@@ -34,7 +37,8 @@ _CLUSTER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _LONGEST_LOCK_TIMEOUT = (2**31 - 1) // 1000
 #: Source: the engines' own rule for names of volumes.
 _VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_TOP = {"schema", "cluster", "repository", "access", "backup", "retention", "guard", "deploy", "verify"}
+_OBJECTS = ("access", "backup", "retention", "guard", "deploy", "verify", "schedule", "monitor")
+_TOP = {"schema", "cluster", "repository", "state_dir", *_OBJECTS}
 GUARD_LEVELS = ("error", "warning", "ignore")
 
 
@@ -146,6 +150,9 @@ class ClusterConfig:
     guard: GuardPolicy = field(default_factory=GuardPolicy)
     deploy: DeployOptions = field(default_factory=DeployOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
+    monitor: MonitorOptions = field(default_factory=MonitorOptions)
+    state_dir: Path = Path(DEFAULT_STATE_DIR)
 
     @classmethod
     def from_mapping(cls, raw: Any, where: str, source: Optional[Path] = None) -> ClusterConfig:
@@ -169,19 +176,26 @@ class ClusterConfig:
         repository = raw["repository"]
         if not isinstance(repository, str) or not os.path.isabs(repository):
             raise _bad(where, f"repository is {repository!r}", "Give an absolute path.")
-        for key in ("access", "backup", "retention", "guard", "deploy", "verify"):
+        state_dir = raw.get("state_dir", DEFAULT_STATE_DIR)
+        if not isinstance(state_dir, str) or not os.path.isabs(state_dir):
+            raise _bad(where, f"state_dir is {state_dir!r}", "Give an absolute path.")
+        for key in _OBJECTS:
             if not isinstance(raw.get(key, {}), dict):
                 raise _bad(where, f"{key} is {raw[key]!r}", "Give a JSON object.")
+        retention = RetentionPolicy.from_config(raw.get("retention", {}))
         return cls(
             cluster=cluster_name(raw["cluster"]),
             repository=Path(repository),
             access=access_from_config(raw["access"], where),
             backup=BackupOptions.from_config(raw.get("backup", {}), where),
-            retention=RetentionPolicy.from_config(raw.get("retention", {})),
+            retention=retention,
             source=source,
             guard=GuardPolicy.from_config(raw.get("guard", {}), where),
             deploy=DeployOptions.from_config(raw.get("deploy", {}), where),
             verify=VerifyOptions.from_config(raw.get("verify", {}), where),
+            schedule=ScheduleOptions.from_config(raw.get("schedule", {}), where, retention.timezone),
+            monitor=MonitorOptions.from_config(raw.get("monitor", {}), where),
+            state_dir=Path(state_dir),
         )
 
 

@@ -49,7 +49,6 @@ class VerifyOptions:
     :param check_timeout: seconds that one of them may take.
     :param levels: for each of the checks of :data:`WEIGHED`, what it weighs.
     :param signing_key: an SSH key that signs the evidence.
-    :param metrics: directory of the node exporter's textfile collector.
     """
 
     jobs: Optional[int] = None
@@ -61,7 +60,6 @@ class VerifyOptions:
     smoke: Smoke = field(default_factory=Smoke)
     levels: Mapping[str, str] = field(default_factory=lambda: dict(WEIGHED))
     signing_key: Optional[str] = None
-    metrics: Optional[str] = None
 
     @classmethod
     def from_config(cls, raw: Mapping[str, Any], where: str) -> VerifyOptions:
@@ -88,7 +86,6 @@ class VerifyOptions:
             smoke=_smoke(read.mapping("smoke"), where),
             levels={**WEIGHED, **_levels(read, where)},
             signing_key=read.directory("signing_key"),
-            metrics=read.directory("metrics"),
         )
 
 

@@ -125,3 +125,9 @@ class DrillError(HoldfastError):
     """A drill found that a backup does not restore to what it should be; its evidence says what is wrong."""
 
     exit_code = 14
+
+
+class RunError(HoldfastError):
+    """Something that was due could not be done; who is to be told was told."""
+
+    exit_code = 15

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -250,22 +249,22 @@ def test_a_key_that_cannot_sign_costs_the_signature_only(rich: Cluster, tmp_path
 def test_monitoring_hears_of_it(rich: Cluster, tmp_path: Path) -> None:
     metrics = tmp_path / "textfile"
     metrics.mkdir()
-    rich.configure(verify={"metrics": str(metrics), "smoke": {"command": ["true"]}})
+    rich.configure(monitor={"textfile": str(metrics)}, verify={"smoke": {"command": ["true"]}})
     backup = back_up(rich)["id"]
     evidence = drills.passed(rich)
-    file = metrics / "holdfast_drills_shop.prom"
+    file = metrics / "holdfast_shop.prom"
     told = dict(line.rsplit(" ", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
-    assert told['holdfast_drill_success{cluster="shop"}'] == "1.000"
+    assert told['holdfast_drill_success{cluster="shop"}'] == "1"
     assert float(told['holdfast_rto_seconds{cluster="shop"}']) == evidence["rto"]
     assert abs(float(told['holdfast_last_proven_timestamp_seconds{cluster="shop"}']) - time.time()) < 60
     rich.configure(verify={"smoke": {"command": ["false"]}})
     drills.failed(rich, backup)
-    assert 'holdfast_drill_success{cluster="shop"} 0.000' in file.read_text()
+    assert 'holdfast_drill_success{cluster="shop"} 0\n' in file.read_text()
     assert 'holdfast_rto_seconds{cluster="shop"}' in file.read_text()
     assert [path.name for path in metrics.iterdir()] == [file.name]
     shutil.rmtree(metrics)
     rich.configure(verify={"smoke": {}})
-    assert "verify.metrics" in rich.holdfast("verify", backup, "--json", check=True).json["warnings"][0]
+    assert "monitor.textfile" in rich.holdfast("verify", backup, "--json", check=True).json["warnings"][0]
 
 
 def test_one_drill_at_a_time(rich: Cluster) -> None:
@@ -427,10 +426,14 @@ def test_a_disk_that_fills_up_meanwhile_says_nothing_about_the_backup(rich: Clus
 
 
 def fill(place: Path) -> None:
-    """Takes all that a file system has left."""
-    with (place / "ballast").open("wb") as file, contextlib.suppress(OSError):
-        while free := os.statvfs(place).f_bavail * os.statvfs(place).f_frsize:
-            os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, free)
+    """Takes all that a file system has left, while others write to it."""
+    share = 1
+    with (place / "ballast").open("wb") as file:
+        while (free := os.statvfs(place).f_bavail * os.statvfs(place).f_frsize) // share:
+            try:
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, free // share)
+            except OSError:
+                share *= 2  # somebody was faster
 
 
 def test_a_throwaway_that_is_killed_meanwhile_says_nothing_about_the_backup(rich: Cluster) -> None:

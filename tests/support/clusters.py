@@ -122,6 +122,7 @@ def create(server: Server, directory: Path, name: str = "shop", initialised: boo
         schema=1,
         cluster=name,
         repository=str(cluster.repository),
+        state_dir=str(directory / "state"),
         access={
             "kind": "host",
             "host": str(server.socket_dir),

@@ -27,7 +27,7 @@ def test_everything_that_is_said_is_read() -> None:
         {
             "jobs": 3, "directory": "/srv/drills", "memory": 2048, "cpus": 1.5, "checks": "/etc/holdfast/checks",
             "check_timeout": 10, "smoke": {"command": ["check"], "service": "web", "timeout": 5},
-            "levels": {"sequences": "error", "amcheck": "ignore"}, "signing_key": "/etc/key", "metrics": "/var/lib/metrics",
+            "levels": {"sequences": "error", "amcheck": "ignore"}, "signing_key": "/etc/key",
         },
         "test",
     )  # fmt: skip

@@ -111,6 +111,11 @@ def override(options: BackupOptions, **given: Any) -> BackupOptions:
     return options
 
 
+def comprehensive(options: BackupOptions) -> BackupOptions:
+    """All databases, all rows, the deepest fingerprint: what is kept for months, and proved."""
+    return replace(options, databases=(), exclude_table_data=(), fingerprint="digest")
+
+
 @explained("back up")
 def plan(config: ClusterConfig, request: BackupRequest, system: System) -> BackupPlan:
     """Decide what a backup would do, without writing anything.

@@ -123,14 +123,16 @@ def connect(config: ClusterConfig, system: System, repository: Repository, purpo
     return Connected(server, tools)
 
 
-def reach(config: ClusterConfig, system: System, repository: Repository, purpose: str) -> Server:
+def reach(config: ClusterConfig, system: System, repository: Optional[Repository], purpose: str) -> Server:
     """Reach the server, without its tools.
 
+    :param repository: whose owner tools run as; None where there is none and no tool is going to run.
     :param purpose: as in :func:`connect`.
     :raises AccessError: unreachable, or wrong password.
     """
     access = as_user(config.access, config.access.restore_user) if purpose == "restore" else config.access
-    place = open_place(access, system, repository.owner, f"{repository.uuid}-{purpose}")
+    owner = repository.owner if repository else (os.geteuid(), os.getegid())
+    place = open_place(access, system, owner, f"{repository.uuid if repository else config.cluster}-{purpose}")
     return Server(place, config.access.database, config.cluster)
 
 

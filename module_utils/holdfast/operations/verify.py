@@ -20,7 +20,7 @@ from .. import __version__
 from ..config import ClusterConfig
 from ..errors import BusyError, DrillError, HoldfastError, RepositoryError
 from ..postgres.throwaway import Limits
-from ..reporting import evidence_index, evidence_page, metrics
+from ..reporting import evidence_index, evidence_page
 from ..reporting.progress import Progress
 from ..reporting.text import duration
 from ..repository.entry import Entry
@@ -31,6 +31,7 @@ from ..system import System
 from .catalogue import time_of
 from .context import explained, open_repository
 from .journal import somebody
+from .measure import write_metrics
 from .proof import remember
 from .signature import sign
 from .throwaway import Restored, started
@@ -157,8 +158,8 @@ def _write(config: ClusterConfig, evidence: Evidence, facts: dict[str, Any], sys
         if config.verify.signing_key is not None:
             for path in paths:
                 evidence.write(f"{path.name}.sig", sign(path, config.verify.signing_key, system))
-        if config.verify.metrics is not None:
-            metrics.write_drills(config.verify.metrics, config.cluster, everything)
+        if config.monitor.textfile is not None:
+            write_metrics(config, system)
     except HoldfastError as error:
         warnings.append(str(error))
     return warnings

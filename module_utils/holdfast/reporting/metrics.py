@@ -10,23 +10,79 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Optional, Union
 
 from ..errors import RepositoryError
 
+#: What each metric says. Source of the form: Prometheus documentation, "Text format" and "Metric and label naming".
+HELP = {
+    "build_info": "The Holdfast that wrote these metrics.",
+    "metrics_timestamp_seconds": "When these metrics were written.",
+    "backup_last_success_timestamp_seconds": "Which instant the newest sound backup of a tier is of.",
+    "backup_newest_timestamp_seconds": "Which instant the newest sound backup is of.",
+    "backup_newest_duration_seconds": "How long the newest sound backup took.",
+    "backup_newest_size_bytes": "How large the newest sound backup is.",
+    "backup_newest_size_ratio": "Its size in proportion to the median of those before it.",
+    "backups_retained": "Sound backups of a tier that are kept.",
+    "backups_state": "Backups in a state.",
+    "backup_oldest_timestamp_seconds": "Which instant the oldest sound backup is of.",
+    "backups_pruned_total": "Backups that scheduled prunes have removed.",
+    "prune_last_timestamp_seconds": "When the last scheduled prune ended.",
+    "repository_up": "Whether the repository can be read.",
+    "repository_size_bytes": "What all backups take.",
+    "repository_filesystem_size_bytes": "Size of the file system of the repository.",
+    "repository_filesystem_free_bytes": "What is free of it.",
+    "volume_filesystem_size_bytes": "Size of the file system of the data directory.",
+    "volume_filesystem_free_bytes": "What is free of it.",
+    "drill_last_timestamp_seconds": "When the last drill ended.",
+    "drill_success": "Whether the last drill passed.",
+    "last_proven_timestamp_seconds": "When a drill last proved a backup.",
+    "last_proven_backup_timestamp_seconds": "Which instant the backup that it proved is of.",
+    "rto_seconds": "How long that restore took.",
+    "rpo_seconds": "How old the backup was when it was proved.",
+    "schedule_missed": "Whether a job was due, is not done, and its grace is over.",
+    "schedule_due_timestamp_seconds": "When a job was due the last time.",
+    "schedule_next_timestamp_seconds": "When a job is due again.",
+    "schedule_installed": "Whether cron or systemd has the schedule.",
+    "scheduler_up": "Whether cron is alive, or the timer active.",
+    "run_last_timestamp_seconds": "When a job's last run ended.",
+    "run_last_success": "Whether it succeeded.",
+    "run_last_duration_seconds": "How long it took.",
+    "run_started_timestamp_seconds": "When the run that is going began.",
+    "notification_success": "Whether whoever is to be told could be told the last time.",
+    "server_up": "Whether the server answers.",
+    "databases_size_bytes": "What all databases take.",
+    "wal_size_bytes": "What the write-ahead log takes.",
+    "sessions_waiting_for_locks": "Sessions that wait for a lock.",
+    "lock_wait_seconds": "How long the longest of them has waited.",
+}
 
-def write_drills(directory: str, cluster: str, drills: Sequence[Mapping[str, Any]]) -> None:
-    """Write the metrics of a cluster's drills, newest first, in one rename: the collector may read at any time.
 
+@dataclass(frozen=True)
+class Sample:
+    """One value; None is left out.
+
+    :param name: without ``holdfast_``, one of :data:`HELP`.
+    """
+
+    name: str
+    value: Union[float, bool, None]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def write(directory: str, cluster: str, samples: Sequence[Sample]) -> str:
+    """Write the metrics of a cluster in one rename: the collector may read at any time.
+
+    :returns: the file.
     :raises RepositoryError: the directory cannot be written to.
     """
-    path = os.path.join(directory, f"holdfast_drills_{cluster}.prom")
+    path = os.path.join(directory, f"holdfast_{cluster}.prom")
     try:
         handle, temporary = tempfile.mkstemp(dir=directory, prefix=".holdfast-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(drills_text(cluster, drills))
+                stream.write(text(cluster, samples))
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except OSError:
@@ -35,37 +91,27 @@ def write_drills(directory: str, cluster: str, drills: Sequence[Mapping[str, Any
     except OSError as error:
         raise RepositoryError(
             "write", f"metrics {path}", str(error.strerror),
-            "Make verify.metrics the node exporter's textfile directory, and writable for this account.",
+            "Make monitor.textfile the node exporter's textfile directory, and writable for this account.",
         ) from error  # fmt: skip
+    return path
 
 
-def drills_text(cluster: str, drills: Sequence[Mapping[str, Any]]) -> str:
-    """The metrics as text. Source: Prometheus documentation, "Text format"."""
-    label = f'{{cluster="{_escaped(cluster)}"}}'
-    found: list[tuple[str, str, float]] = []
-    if drills:
-        last = drills[0]
-        found += [
-            ("holdfast_drill_last_timestamp_seconds", "When the last drill ended.", _seconds(last["finished"])),
-            ("holdfast_drill_success", "Whether the last drill passed.", float(last["verdict"] == "passed")),
-        ]
-    proved = next((one for one in drills if one["verdict"] == "passed" and one["proven"]), None)
-    if proved is not None:
-        found += [
-            ("holdfast_last_proven_timestamp_seconds", "When a drill last proved a backup.", _seconds(proved["finished"])),
-            ("holdfast_last_proven_backup_timestamp_seconds", "Which instant the backup that it proved is of.", _seconds(proved["backup"]["time"])),
-            ("holdfast_rto_seconds", "How long that restore took.", proved["rto"]),
-            ("holdfast_rpo_seconds", "How old the backup was when it was proved.", proved["rpo"]),
-        ]  # fmt: skip
+def text(cluster: str, samples: Sequence[Sample]) -> str:
+    """The metrics as text, those of one name together."""
+    grouped: dict[str, list[str]] = {}
+    for sample in samples:
+        value: Optional[float] = None if sample.value is None else float(sample.value)
+        if value is not None:
+            labels = ",".join(
+                f'{name}="{_escaped(told)}"' for name, told in {"cluster": cluster, **sample.labels}.items()
+            )
+            grouped.setdefault(sample.name, []).append(f"holdfast_{sample.name}{{{labels}}} {value:.15g}")
     lines = []
-    for name, text, value in found:
-        lines += [f"# HELP {name} {text}", f"# TYPE {name} gauge", f"{name}{label} {value:.3f}"]
+    for name, values in grouped.items():
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += [f"# HELP holdfast_{name} {HELP[name]}", f"# TYPE holdfast_{name} {kind}", *values]
     return "\n".join([*lines, ""])
 
 
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

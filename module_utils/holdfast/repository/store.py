@@ -31,7 +31,7 @@ from ..system import without_collector
 from . import durable
 from .entry import Entry
 from .lock import CATALOGUE, WRITER, FileLock
-from .manifest import CHECKSUMS, NAME, Manifest, is_id, parse, parse_checksums
+from .manifest import CHECKSUMS, NAME, Manifest, is_id, parse, parse_checksums, parse_time
 from .marker import make_repository, read_marker
 
 PARTIAL = ".partial-"
@@ -62,6 +62,7 @@ class Repository:
         self.states = path / "state"
         self.uuid = str(marker["id"])
         self.cluster = str(marker["cluster"])
+        self.created = parse_time(str(marker["created"]))
         facts = os.stat(path)
         self.owner = (facts.st_uid, facts.st_gid)
 

@@ -32,7 +32,7 @@ _holdfast() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word words=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
         case $word in
-            init|backup|list|show|prune|restore|deploy|verify|drills|recover|recoveries|runbook|deployments|pin|unpin|check|guard) command=$word; break ;;
+            init|backup|list|show|prune|restore|deploy|verify|drills|recover|recoveries|runbook|run|schedule|status|metrics|notify|endpoint|deployments|pin|unpin|check|guard) command=$word; break ;;
         esac
     done
     case $command:$previous in
@@ -42,13 +42,14 @@ _holdfast() {
         backup:--tier) words='daily weekly monthly predeploy manual safety' ;;
         backup:--method) words='logical' ;;
         backup:--fingerprint) words='none counts digest' ;;
+        endpoint:--environment) compopt -o default; return ;;
         guard:--identity|guard:--compose-file) compopt -o default; return ;;
     esac
     if [[ -z $words ]]; then
         case $command in
-            '') words='init backup list show prune restore deploy verify drills recover recoveries runbook deployments pin unpin check guard --help --version' ;;
+            '') words='init backup list show prune restore deploy verify drills recover recoveries runbook run schedule status metrics notify endpoint deployments pin unpin check guard --help --version' ;;
             init) words="--help --cluster --config-dir --json --quiet" ;;
-            backup) words="--help --cluster --config-dir --json --quiet --tier --method --if-older-than --database --jobs --compression --fingerprint --exclude-table-data --no-role-passwords --note --wait --dry-run" ;;
+            backup) words="--help --cluster --config-dir --json --quiet --tier --method --if-older-than --database --jobs --compression --fingerprint --exclude-table-data --comprehensive --no-role-passwords --note --wait --dry-run" ;;
             list) words="--help --cluster --config-dir --json --quiet --check" ;;
             show) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             prune) words="--help --cluster --config-dir --json --quiet --dry-run" ;;
@@ -59,6 +60,12 @@ _holdfast() {
             recover) words="--help --cluster --config-dir --json --quiet --database --id --fallback --rollback --confirm --no-safety-backup --who --note --wait --dry-run" ;;
             recoveries) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             runbook) words="--help --cluster --config-dir --json --quiet" ;;
+            run) words="--help --cluster --config-dir --json --quiet --settle --dry-run" ;;
+            schedule) words="--help --cluster --config-dir --json --quiet" ;;
+            status) words="--help --cluster --config-dir --json --quiet --nagios" ;;
+            metrics) words="--help --cluster --config-dir --json --quiet" ;;
+            notify) words="--help --cluster --config-dir --json --quiet --test" ;;
+            endpoint) words="--help --cluster --config-dir --json --quiet --environment --prepare --account --database --restart --dry-run" ;;
             deployments) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             pin) words="--help --cluster --config-dir --json --quiet --note $(_holdfast_backups)" ;;
             unpin) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
