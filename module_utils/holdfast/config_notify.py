@@ -152,9 +152,8 @@ def load(path: Path) -> NotifyOptions:
     except OSError as error:
         raise _bad(where, os.strerror(error.errno or 0), "Run as its owner, or render it again with the agent role.") from error  # fmt: skip
     try:
-        with os.fdopen(descriptor, "rb") as stream:
-            _require_private(os.fstat(descriptor), where)
-            content = stream.read(_LARGEST + 1)
+        _require_private(os.fstat(descriptor), where)
+        content = os.read(descriptor, _LARGEST + 1)
         if len(content) > _LARGEST:
             raise _bad(where, "it is larger than 1 MiB", "Render it again with the agent role.")
         raw = json.loads(content.decode("utf-8"))
@@ -163,6 +162,8 @@ def load(path: Path) -> NotifyOptions:
     except (ValueError, RecursionError):
         # What the parser says may quote the file.
         raise _bad(where, "it is not valid JSON", "Mend it, or render it again with the agent role.") from None
+    finally:
+        os.close(descriptor)
     return NotifyOptions.from_mapping(raw, where)
 
 

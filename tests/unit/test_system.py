@@ -70,6 +70,31 @@ def test_a_child_reads_nothing_and_starts_in_the_root_directory() -> None:
     assert done.stdout == "/ ''\n"
 
 
+def test_a_child_reads_what_it_is_given() -> None:
+    much = b"x" * 300_000
+    script = "import sys; print(len(sys.stdin.buffer.read()))"
+    assert System().run(Command([sys.executable, "-c", script], stdin=much)).stdout == "300000\n"
+    assert System().run(Command(["/bin/true"], stdin=much)).returncode == 0
+    assert "xxx" not in repr(Command(["/bin/true"], stdin=much))
+
+
+def test_what_a_program_started_is_stopped_with_its_group() -> None:
+    asleep = f"{70 + os.getpid() / 1e7:.7f}"
+    running = start(Command(["/bin/sh", "-c", f"/bin/sleep {asleep} & wait"], own_group=True))
+    until(lambda: f"/bin/sleep {asleep}" in mentioning(asleep), "it runs")
+    running.stop()
+    until(lambda: not mentioning(asleep), "it ended with the group")
+
+
+def test_the_end_of_an_output_that_somebody_else_holds_is_not_waited_for() -> None:
+    running = start(Command(["/bin/sh", "-c", "echo done; /bin/sleep 20 & echo why >&2; exit 3"], own_group=True))
+    began = time.monotonic()
+    done = running.finish(0.5)
+    assert time.monotonic() - began < 5
+    assert (done.returncode, done.stdout, done.stderr) == (3, "done\n", "why\n")
+    os.killpg(running._process.pid, signal.SIGKILL)
+
+
 def test_much_output_is_neither_kept_nor_in_the_way() -> None:
     script = "import sys\nfor n in range(200000): print('x' * 60); print('line', n, file=sys.stderr)"
     running = start(python(script))

@@ -87,7 +87,9 @@ def safe(said: str, secrets: Iterable[str]) -> str:
 
 def _words(secrets: Iterable[str]) -> Iterator[str]:
     for one in secrets:
-        yield from (part for part in {one, *re.split(r"[\s=:/?&@,;\"']+", one)} if len(part) >= _SHORTEST_SECRET)
+        hosts = {host for _scheme, _userinfo, host in _URL.findall(one)}
+        parts = {one, *re.split(r"[\s=:/?&@,;\"']+", one)} - hosts
+        yield from (part for part in parts if len(part) >= _SHORTEST_SECRET)
 
 
 def _missing(program: str) -> str:
