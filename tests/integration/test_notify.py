@@ -28,8 +28,10 @@ from holdfast.reporting.notify import deliver, ping
 from holdfast.reporting.notify_event import Event, Outcome
 from holdfast.reporting.notify_http import limit
 from holdfast.system import System
+from tests.support.clusters import Cluster
 from tests.support.processes import mentioning, until
 from tests.support.receiver import Receiver, receiving
+from tests.support.servers import Server
 
 SECRET = "T0CafeB0BeefXsecret"
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -372,3 +374,22 @@ def test_a_file_that_cannot_be_run_is_a_failure(tmp_path: Path) -> None:
     path.chmod(stat.S_IRUSR)
     outcome = told(options({"kind": "command", "command": [str(path)]}))
     assert outcome.reason == f"{path} may not be run by this account"
+
+
+def test_the_program_tests_the_channels_and_prints_no_secret(receiver: Receiver, tmp_path: Path) -> None:
+    nowhere = Server(tmp_path, tmp_path, tmp_path, 1, "18.0")  # nobody asks the server
+    cluster = Cluster("shop", nowhere, tmp_path, tmp_path / "repository", tmp_path)
+    cluster.configure(schema=1, cluster="shop", repository="/r", access={"kind": "host", "host": "/s", "user": "u"})
+    path = tmp_path / "shop.notify"
+    for word, code in (("200", 0), ("404", 1)):
+        channels = [webhook(receiver.url(f"{word}/{SECRET}"), headers={"X-Key": SECRET})]
+        path.write_text(json.dumps({"schema": 1, "channels": channels, "ping": {"url": receiver.url(SECRET)}}))
+        path.chmod(0o600)
+        for form in ([], ["--json"]):
+            done = cluster.holdfast("notify", "--test", *form)
+            assert (done.returncode, SECRET in done.stdout + done.stderr) == (code, False)
+            assert receiver.address in done.stdout
+    path.chmod(0o644)
+    done = cluster.holdfast("notify", "--json")
+    assert (done.returncode, done.json["error"]) == (2, "ConfigError")
+    assert [request.json["kind"] for request in receiver.requests] == ["test"] * 4

@@ -85,6 +85,7 @@ def test_a_clock_that_was_put_back_delays_a_reminder_by_no_more_than_the_usual()
     "damaged",
     [
         None, 7, "x", [], {"series": []}, {"series": {"backup": 3}}, {"series": {"backup": {}}}, {"series": {"backup": {"since": 1, "told": []}}},
+        {"series": {"drill": {"since": float("inf")}}},
         {"series": {"backup": {"since": "2026-11-22", "told": "yesterday"}}}, {"series": {"backup": {"since": "0001-01-01T00:00:00+14:00", "told": None}}},
     ],
 )  # fmt: skip

@@ -5,7 +5,7 @@
 
 """Whether there is something to tell: once when a failure begins, now and then while it lasts, once when it is over.
 
-What is remembered is JSON that the caller keeps: ``{"series": {job: {"since", "told", "reason"}}}``. Every job has a
+What is remembered is JSON that the caller keeps: ``{"series": {job: {"since", "told", "reason"}}}``, texts all. Every job has a
 series of its own while it fails. What cannot be read is as if it were not there: a failure is told rather twice.
 """
 
@@ -19,6 +19,7 @@ from .notify_event import Ended, Event, text
 from .text import duration
 
 State = dict[str, Any]
+_KEYS = ("since", "told", "reason")
 _MOST_REASON = 500
 
 
@@ -36,8 +37,7 @@ def decide(previous: Any, ended: Ended, now: datetime, remind: timedelta) -> tup
         if before is None:
             return {"series": series}, None
         reason = f"It had failed for {duration((now - since).total_seconds())}"
-        earlier = before.get("reason")
-        reason += f": {earlier}" if isinstance(earlier, str) and earlier else ""
+        reason += f": {before['reason']}" if before.get("reason") else ""
         return {"series": series}, _event(ended, "recovery", f"{ended.job} works again", reason, "", since)
     kind = None
     if told is None:
@@ -60,7 +60,7 @@ def unheard(previous: Any, decided: State, event: Event) -> State:
     series = _series(decided)
     before = _series(previous).get(event.job)
     if event.kind == "failure" and event.job in series:
-        series[event.job] = {**series[event.job], "told": None}
+        series[event.job].pop("told", None)
     elif before is not None:
         series[event.job] = before
     return {"series": series}
@@ -70,14 +70,18 @@ def _event(ended: Ended, kind: str, title: str, reason: str, next_step: str, sin
     return Event(ended.cluster, ended.host, kind, ended.job, title, reason, next_step, since, ended.details)
 
 
-def _series(state: Any) -> dict[str, dict[str, Any]]:
+def _series(state: Any) -> dict[str, dict[str, str]]:
     found = state.get("series") if isinstance(state, Mapping) else None
     if not isinstance(found, Mapping):
         return {}
-    return {str(job): dict(one) for job, one in found.items() if isinstance(one, Mapping)}
+    return {
+        str(job): {key: one[key] for key in _KEYS if isinstance(one.get(key), str)}
+        for job, one in found.items()
+        if isinstance(one, Mapping)
+    }
 
 
-def _times(before: Optional[Mapping[str, Any]], now: datetime) -> tuple[datetime, Optional[datetime]]:
+def _times(before: Optional[Mapping[str, str]], now: datetime) -> tuple[datetime, Optional[datetime]]:
     """Since when a job fails, and when that was last told; neither is ever in the future.
 
     A clock that was put back would else silence a failure until it has caught up: the time that was told is then taken
