@@ -15,7 +15,7 @@ description:
   - Does for a list what M(ansible.builtin.file) and M(ansible.builtin.copy) do for one, with one connection to the host
     instead of two for each. Most runs change nothing, and this is what they spend their time on.
   - A reader never sees half a file. The order of the list is kept, so that a directory can come before its files.
-  - Everything belongs to the account that runs the module.
+  - Everything belongs to the account that runs the module, unless an owner is named.
 options:
   files:
     description:
@@ -35,6 +35,16 @@ options:
       content:
         description: Text of the file. Without it and O(files[].sha256) the path is a directory.
         type: str
+      owner:
+        description: Name of the account that it belongs to.
+        type: str
+      group:
+        description: Name of its group.
+        type: str
+      keep:
+        description: Write O(files[].content) only where there is no file yet.
+        type: bool
+        default: false
       sha256:
         description:
           - SHA-256 of a file that is too large to travel each time. It is compared only; RV(stale) names those that have
@@ -80,7 +90,9 @@ stale:
   sample: [/usr/local/bin/holdfast]
 """
 
+import grp
 import os
+import pwd
 import stat
 import tempfile
 from typing import Any
@@ -91,6 +103,9 @@ _OPTIONS: dict[str, Any] = {
     "path": {"type": "path", "required": True},
     "mode": {"type": "str", "required": True},
     "content": {"type": "str"},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "keep": {"type": "bool", "default": False},
     "sha256": {"type": "str"},
 }
 
@@ -127,7 +142,7 @@ def have(module: AnsibleModule, wanted: dict[str, Any], diffs: list[dict[str, st
         changed = True
         if not module.check_mode:
             os.makedirs(path, mode=0o755, exist_ok=True)  # another cluster of the machine may be first
-    elif content is not None and (before := text_of(path)) != content:
+    elif content is not None and not (wanted["keep"] and os.path.isfile(path)) and (before := text_of(path)) != content:
         changed = True
         diffs.append({"before_header": path, "after_header": path, "before": before or "", "after": content})
         if not module.check_mode:
@@ -137,7 +152,21 @@ def have(module: AnsibleModule, wanted: dict[str, Any], diffs: list[dict[str, st
         changed = True
         if not module.check_mode:
             os.chmod(path, int(wanted["mode"], 8))
+    if there and (wanted["owner"] or wanted["group"]):
+        changed |= give(module, path, wanted["owner"], wanted["group"])
     return changed
+
+
+def give(module: AnsibleModule, path: str, owner: str | None, group: str | None) -> bool:
+    """Have a path belong to an account and a group; whether that had to change."""
+    now = os.stat(path)
+    user = pwd.getpwnam(owner).pw_uid if owner else now.st_uid
+    members = grp.getgrnam(group).gr_gid if group else now.st_gid
+    if (now.st_uid, now.st_gid) == (user, members):
+        return False
+    if not module.check_mode:
+        os.chown(path, user, members)
+    return True
 
 
 def main() -> None:
@@ -154,7 +183,7 @@ def main() -> None:
                     stale.append(path)
             elif have(module, wanted, diffs):
                 written.append(path)
-        except (OSError, ValueError) as error:
+        except (OSError, KeyError, ValueError) as error:
             module.fail_json(msg=f"Cannot write {path}: {error}. Mend that, and run this again.", written=written)
     module.exit_json(changed=bool(written), written=written, stale=stale, diff=diffs)
 

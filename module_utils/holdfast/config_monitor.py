@@ -72,7 +72,7 @@ class MonitorOptions:
         """
         read = Reader(raw, where, "monitor", set(cls.__dataclass_fields__))
         return cls(
-            read.directory("textfile"), read.whole("interval", 5, 1, 60), _thresholds(read.mapping("thresholds"), where)
+            read.directory("textfile"), read.whole("interval", 5, 1, 30), _thresholds(read.mapping("thresholds"), where)
         )
 
 

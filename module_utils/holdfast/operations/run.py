@@ -158,9 +158,12 @@ class _Run:
             # What is kept for months holds everything, whatever the daily ones leave out.
             whole = ["--comprehensive"] if {"weekly", "monthly"} & set(found.tiers) else []
             note = ["--note", "scheduled"]
+            notify.ping(self.config, "start", self._system)
             taken = self._child("backup", [*tiers, *whole, *note, "--wait", str(_WAIT)], self.options.backup_limit)
-            if taken.success:
-                self._child("prune", [], _PRUNE_LIMIT)
+            if not taken.success:
+                # Nothing is removed while nothing new came, and what fails now is told once, not in three ways.
+                return
+            self._child("prune", [], _PRUNE_LIMIT)
             found = self._look() or found
         newest = found.drill_newest
         for backup_id in found.drill_ids:

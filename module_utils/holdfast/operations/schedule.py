@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..config import ClusterConfig
-from ..errors import HoldfastError
+from ..errors import HoldfastError, PreflightError
 from ..reporting.text import duration
 from ..repository.evidence import Evidence
 from ..repository.manifest import format_time, parse_time
 from ..repository.periods import load_zone
 from ..repository.store import Repository
-from ..scheduling import entries, forecast
+from ..scheduling import backend, entries, forecast
 from ..scheduling.due import Due, Point, due
 from ..scheduling.state import RunState
 from ..scheduling.times import Timetable, share_of_jitter
@@ -38,6 +38,8 @@ _LOCALTIME = "/etc/localtime"
 _MACHINE_ID = Path("/etc/machine-id")
 #: A run that took this share of its limit will soon be ended by it.
 _NEAR = 0.8
+#: Minutes that a run needs besides its backup and its drills: a prune, waiting for an operator's jobs, telling people.
+_SLACK = 240
 
 
 def timetable(config: ClusterConfig) -> Timetable:
@@ -85,22 +87,43 @@ def schedule(config: ClusterConfig, system: System) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def lines(config: ClusterConfig, system: System) -> dict[str, Any]:
+def lines(config: ClusterConfig, unit_dir: str, system: System) -> dict[str, Any]:
     """What cron or systemd is told, and what is wrong with it.
 
-    :returns: ``cron`` (arguments of ansible.builtin.cron), ``calendar`` (OnCalendar=), ``checks``.
+    :param unit_dir: where systemd looks for units.
+    :returns: ``cron`` (fields of crontab(5)), ``calendar`` (OnCalendar=), names and places, what is ``left`` of another
+        backend, and ``checks``.
+    :raises PreflightError: it can never be met.
     """
-    table, found = timetable(config), {}
+    table, options = timetable(config), config.schedule
+    found: Mapping[str, float] = {}
     try:
         found = durations(config, open_repository(config))
     except HoldfastError:
-        found = {}  # There is none yet: nothing has been measured.
-    wanted = [line.as_dict() for line in entries.cron_lines(table, machine_zone(), system.now())]
+        found = {}  # There is no repository yet: nothing has been measured.
+    checks = feasibility(config, found)
+    errors = [check for check in checks if check.result == "error"]
+    if errors:
+        raise PreflightError(
+            "schedule", f"the backups of cluster {config.cluster}", "; ".join(check.detail for check in errors),
+            errors[0].next_step, checks=[check.as_dict() for check in checks],
+        )  # fmt: skip
+    cron = entries.cron_lines(table, machine_zone(), system.now()) if options.backend == "cron" else []
+    minutes = config.monitor.interval if config.monitor.textfile is not None else None
+    if cron and minutes is not None:
+        cron.append(entries.CronLine(entries.METRICS, minute=f"*/{minutes}"))
     return {
-        "cluster": config.cluster, "backend": config.schedule.backend,
-        "cron": wanted if config.schedule.backend == "cron" else [],
-        "calendar": entries.calendar_events(table) if config.schedule.backend == "systemd" else [],
-        "checks": [check.as_dict() for check in feasibility(config, found)],
+        "cluster": config.cluster, "backend": options.backend, "cron": [line.as_dict() for line in cron],
+        "cron_file": backend.cron_file(config.cluster), "cron_dir": options.cron_dir,
+        "left": backend.leftovers(options, config.cluster, unit_dir),
+        "alive": backend.alive(options, config.cluster, system),
+        "calendar": entries.calendar_events(table) if options.backend == "systemd" else [],
+        "unit": backend.unit_name(config.cluster), "metrics_minutes": minutes,
+        "textfile": config.monitor.textfile,
+        "state_dir": str(config.state_dir / config.cluster), "nice": options.nice, "io_class": options.io_class,
+        "limit_minutes": options.backup_limit + options.drill_limit * 2 + _SLACK,
+        "checks": [check.as_dict() for check in checks],
+        "warnings": [f"{check.detail}. {check.next_step}" for check in checks if check.result == "warning"],
     }  # fmt: skip
 
 

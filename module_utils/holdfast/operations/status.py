@@ -136,6 +136,8 @@ class _Look:
         self._perf("backups", str(kept))
 
     def _runs(self) -> None:
+        if self._found.running and self._found.runs.running:
+            self._say("run", "ok", f"a run is going since {self._found.runs.running['started']}")
         failed = [last for last in self._found.runs.jobs.values() if not last["success"]]
         for last in failed:
             since = duration(self._age(parse_time(last["finished"])))
@@ -172,12 +174,7 @@ class _Look:
         else:
             following = min(found.jobs, key=lambda job: job.next, default=None)
             told = f"next: {following.job} at {format_time(following.next)}" if following else "nothing is enabled"
-            running = (
-                f"; a run is going since {found.runs.running['started']}"
-                if found.running and found.runs.running
-                else ""
-            )
-            self._say("schedule", "ok" if following else "warning", told + running)
+            self._say("schedule", "ok" if following else "warning", told)
 
     def _server(self) -> None:
         told = self._found.server

@@ -55,6 +55,18 @@ def alive(options: ScheduleOptions, cluster: str, system: System) -> Optional[bo
     return _systemctl("is-active", cluster, system)
 
 
+def leftovers(options: ScheduleOptions, cluster: str, unit_dir: str) -> list[str]:
+    """What another backend than the one that is wanted has left: cron's file, or units."""
+    found = []
+    file = os.path.join(options.cron_dir, cron_file(cluster))
+    if options.backend != "cron" and os.path.exists(file):
+        found.append(file)
+    if options.backend != "systemd":
+        names = (f"{unit_name(cluster)}{middle}.{end}" for middle in ("", "-metrics") for end in ("timer", "service"))
+        found += [path for path in (os.path.join(unit_dir, name) for name in names) if os.path.exists(path)]
+    return found
+
+
 def _systemctl(verb: str, cluster: str, system: System) -> bool:
     try:
         return system.run(Command(["systemctl", "--quiet", verb, f"{unit_name(cluster)}.timer"])).returncode == 0

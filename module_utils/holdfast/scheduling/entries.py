@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Optional
 
-from ..config_schedule import JOBS, WEEKDAYS, Job
+from ..config_schedule import WEEKDAYS, Job
 from .times import Timetable
 
 #: Runs that no clock time starts: each hour, for what was missed, and at boot.
 CATCH_UP, BOOT, METRICS = "catch-up", "boot", "metrics"
-#: All that a cluster's cron file can have, so that what is not wanted any more is found.
-LINES = (*JOBS, CATCH_UP, BOOT, METRICS)
 _FAR = timedelta(days=800)
 
 
@@ -41,11 +39,9 @@ class CronLine:
     special: Optional[str] = None
 
     def as_dict(self) -> dict[str, Any]:
-        """As arguments of ``ansible.builtin.cron``."""
-        return {
-            "name": self.name, "minute": self.minute, "hour": self.hour, "day": self.day, "weekday": self.weekday,
-            "special_time": self.special,
-        }  # fmt: skip
+        """``name``, and ``time`` as crontab(5) wants it: ``47 2 * * 0``, ``@reboot``."""
+        fields = f"{self.minute} {self.hour} {self.day} * {self.weekday}"
+        return {"name": self.name, "time": f"@{self.special}" if self.special else fields}
 
 
 def cron_lines(table: Timetable, machine_zone: tzinfo, now: datetime) -> list[CronLine]:
