@@ -155,7 +155,9 @@ CASES: dict[str, Case] = {
     ),
     "HoldfastDailyBackupTooOld": age(BACKUP, {"warning": "28h", "critical": "52h"}, "26h", 'tier="daily"'),
     "HoldfastWeeklyBackupTooOld": age(BACKUP, {"warning": "193h", "critical": "361h"}, "191h", 'tier="weekly"'),
-    "HoldfastMonthlyBackupTooOld": age(BACKUP, {"warning": "800h", "critical": "1544h"}, "784h", 'tier="monthly"', "8h"),
+    "HoldfastMonthlyBackupTooOld": age(
+        BACKUP, {"warning": "800h", "critical": "1544h"}, "784h", 'tier="monthly"', "8h"
+    ),
     "HoldfastScheduleMissed": flag(
         "holdfast_schedule_missed", "0m", "", bad="1", good="0", more='exported_job="daily"'
     ),
