@@ -53,6 +53,8 @@ class BackupOptions:
     :param databases: the databases to back up; empty means all but templates.
     :param role_passwords: keep the roles' password hashes in ``globals.sql``.
     :param lock_timeout: seconds to wait for a table that somebody has locked.
+    :param configuration: keep the server's configuration files.
+    :param rate_limit: MiB/s that a dump writes at most; None is no limit.
     """
 
     jobs: int = min(4, os.cpu_count() or 1)
@@ -62,6 +64,8 @@ class BackupOptions:
     databases: tuple[str, ...] = ()
     role_passwords: bool = True
     lock_timeout: int = 300
+    configuration: bool = True
+    rate_limit: Optional[int] = None
 
     @classmethod
     def from_config(cls, raw: Mapping[str, Any], where: str) -> BackupOptions:
@@ -75,7 +79,7 @@ class BackupOptions:
             raise _bad(where, f"backup has unknown keys {unknown}", f"Known keys: {', '.join(sorted(known))}.")
         _require_text(raw, where, "backup")
         values = {name: value for name, value in raw.items() if value is not None}
-        for name in ("jobs", "lock_timeout"):
+        for name in ("jobs", "lock_timeout", "rate_limit"):
             if name in values and (
                 isinstance(values[name], bool) or not isinstance(values[name], int) or values[name] < 1
             ):
@@ -92,8 +96,9 @@ class BackupOptions:
                 f"backup.fingerprint is {values['fingerprint']!r}",
                 f"Give one of {', '.join(FINGERPRINT_LEVELS)}.",
             )
-        if not isinstance(values.get("role_passwords", True), bool):
-            raise _bad(where, f"backup.role_passwords is {values['role_passwords']!r}", "Give true or false.")
+        for name in ("role_passwords", "configuration"):
+            if not isinstance(values.get(name, True), bool):
+                raise _bad(where, f"backup.{name} is {values[name]!r}", "Give true or false.")
         for name in ("exclude_table_data", "databases"):
             if name in values:
                 values[name] = _strings(values[name], where, f"backup.{name}")

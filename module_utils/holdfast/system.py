@@ -161,6 +161,11 @@ class Running:
         return self._process.poll() is not None
 
     @property
+    def pid(self) -> int:
+        """The id of its process."""
+        return self._process.pid
+
+    @property
     def failed(self) -> bool:
         """Whether it has ended with an exit code other than 0."""
         return self._process.poll() not in (None, 0)

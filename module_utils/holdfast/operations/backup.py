@@ -31,7 +31,9 @@ from ..system import System
 from .catalogue import summary
 from .context import Connected, connect, explained, open_repository
 from .dump import DatabaseDump, dump_database, dump_globals
+from .dump_configuration import dump_configuration
 from .runbook import write_runbook
+from .throttle import Throttle
 
 #: A database whose rows fall below this share of the last backup's is flagged: it may have been emptied.
 _COLLAPSE = 0.5
@@ -202,13 +204,22 @@ def _write(
     durable.give_to(partial.path, repository.owner)
     dumps: list[DatabaseDump] = []
     failures: list[HoldfastError] = []
+    throttle = Throttle(options.rate_limit, place, system)
     try:
         facts = dump_globals(connected, partial.path, options.role_passwords, system)
+        configuration = dump_configuration(connected.server, partial.path, options.configuration)
         for name in chosen.databases:
             try:
                 dumps.append(
                     dump_database(
-                        connected, system, progress, name, partial.path, options, chosen.compression.compression
+                        connected,
+                        system,
+                        progress,
+                        name,
+                        partial.path,
+                        options,
+                        chosen.compression.compression,
+                        throttle,
                     )
                 )
             except RepositoryError:
@@ -235,7 +246,8 @@ def _write(
             f"the clocks of this host and of the server differ by {abs(min(snapshots) - dumps[0].host_time)}"
         )
     warnings += _comparisons(repository.entries(), dumps, began)
-    limitations = [*facts.limitations, *(f"database {d.name}: {text}" for d in dumps for text in d.not_covered)]
+    limitations = [*facts.limitations, *configuration.limitations]
+    limitations += [f"database {dump.name}: {text}" for dump in dumps for text in dump.not_covered]
     limitations += [f"database {name} was skipped: {why}" for name, why in chosen.skipped.items()]
     warnings += [
         f"database {name} was replaced by a restore and is part of this backup: drop it when it is no longer needed"
@@ -255,9 +267,10 @@ def _write(
         },
         "tools": {"version": connected.tools.version},
         "compression": chosen.compression.as_dict(),
-        "jobs": options.jobs, "exclude_table_data": list(options.exclude_table_data),
+        "jobs": options.jobs, "rate_limit": options.rate_limit, "exclude_table_data": list(options.exclude_table_data),
         "databases": [dump.as_dict(files) for dump in dumps],
         "globals": {"path": "globals.sql", "role_passwords": facts.passwords},
+        "configuration": configuration.facts,
         "fingerprint": {"level": options.fingerprint, "path": "fingerprint.json"},
         "files": {"path": CHECKSUMS, "sha256": digest, "count": len(files)},
         "warnings": warnings, "limitations": limitations,

@@ -27,6 +27,7 @@ from ..reporting.progress import Progress
 from ..repository import durable
 from ..system import Finished, Running, System
 from .context import Connected
+from .throttle import Held, Throttle
 
 _TABLE_DATA = re.compile(r"^\d+; \d+ (\d+) TABLE DATA ", re.MULTILINE)
 _WARNING = re.compile(r"^\w+: warning: (.*)$", re.MULTILINE)
@@ -134,6 +135,7 @@ def dump_database(
     root: Path,
     options: BackupOptions,
     compression: Compression,
+    throttle: Throttle,
 ) -> DatabaseDump:
     """Dump one database and take its fingerprint, both in one snapshot.
 
@@ -145,15 +147,18 @@ def dump_database(
     :raises HoldfastError: anything else; ``details["database"]`` names it.
     """
     progress.say(f"dumping database {database!r}")
-    until = system.now() + timedelta(seconds=options.lock_timeout)
+    until: Optional[datetime] = None
     said: list[str] = []
     while True:
+        throttle.wait()
         try:
-            dumped = _attempt(connected, system, progress, database, root, options, compression)
+            dumped = _attempt(connected, system, progress, database, root, options, compression, throttle)
             return replace(dumped, warnings=[*said, *dumped.warnings])
         except BackupError as error:
             if not error.details.get("crowded"):
                 raise
+            # Counted from when somebody first was in the way: until then a dump may take as long as it likes.
+            until = until or system.now() + timedelta(seconds=options.lock_timeout)
             if system.now() > until:
                 error.next_step = "End the session that asks for a table alone again and again, then run this again."
                 raise
@@ -165,7 +170,7 @@ def dump_database(
 
 def _attempt(
     connected: Connected, system: System, progress: Progress, database: str, root: Path, options: BackupOptions,
-    compression: Compression,
+    compression: Compression, throttle: Throttle,
 ) -> DatabaseDump:  # fmt: skip
     import psycopg
 
@@ -184,8 +189,9 @@ def _attempt(
             )
             running = system.start(command)
             try:
-                facts = _watch(running, snapshot, options.fingerprint, connected, database, progress)
-                done = running.finish()
+                with throttle.held(command, running, root / path) as held:
+                    facts = _watch(running, held, snapshot, options.fingerprint, connected, database, progress)
+                    done = running.finish()
             except BaseException:
                 running.stop()
                 connected.server.place.stop(command)
@@ -218,7 +224,7 @@ def _attempt(
         raise
     return DatabaseDump(
         database, path, host_time, snapshot.taken_at, facts, totals(facts),
-        _warnings(done, database), facts["not_covered"], excluded, roles,
+        [*_warnings(done, database), *_unheld(held, database)], facts["not_covered"], excluded, roles,
     )  # fmt: skip
 
 
@@ -247,7 +253,13 @@ def needed_roles(snapshot: Snapshot) -> list[str]:
 
 
 def _watch(
-    running: Running, snapshot: Snapshot, level: str, connected: Connected, database: str, progress: Progress
+    running: Running,
+    held: Held,
+    snapshot: Snapshot,
+    level: str,
+    connected: Connected,
+    database: str,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Take the fingerprint beside the running dump, and tell how far that has come.
 
@@ -259,9 +271,9 @@ def _watch(
         try:
             if progress.interval is not None:
                 with DumpMeter(connected.server, database) as meter:
-                    _until_done(running, fingerprint, progress, meter, database)
+                    _until_done(running, held, fingerprint, progress, meter, database)
             else:
-                _until_done(running, fingerprint, progress, None, database)
+                _until_done(running, held, fingerprint, progress, None, database)
             if running.failed and not fingerprint.done():
                 return {}  # Needless now; the error of the dump is the one to report.
             # A query that failed ended the snapshot, which fails the dump too: its error is the cause.
@@ -275,8 +287,9 @@ def _watch(
 
 
 def _until_done(
-    running: Running, fingerprint: Future[dict[str, Any]], progress: Progress, meter: Optional[DumpMeter], database: str
-) -> None:
+    running: Running, held: Held, fingerprint: Future[dict[str, Any]], progress: Progress, meter: Optional[DumpMeter],
+    database: str,
+) -> None:  # fmt: skip
     waited = 0.0
     while not (running.poll() and (running.failed or fingerprint.done())):
         if fingerprint.done() and fingerprint.exception() is not None:
@@ -285,6 +298,7 @@ def _until_done(
             wait([fingerprint], _POLL)
         else:
             running.wait(_POLL)
+        held.step()
         waited += _POLL
         if meter and progress.interval and waited >= progress.interval:
             waited = 0.0
@@ -311,6 +325,10 @@ def _tool_failed(done: Finished, what: str, root: Path, database: Optional[str])
         crowded=database is not None and _CROWDED.search(done.stderr) is not None,
         stderr=done.stderr[-4000:],
     )
+
+
+def _unheld(held: Held, what: str) -> list[str]:
+    return [f"{what}: the rate limit was not kept: {held.reason}"] if held.reason else []
 
 
 def _warnings(done: Finished, what: str) -> list[str]:

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from ..system import Command, System
-from . import engine
+from ..system import Command, Running, System
+from . import engine, files
 from .access import ContainerAccess
 from .passfile import PassfileCopy, remove_dead_copies
 from .place import SESSION_OPTIONS, quote_conninfo
@@ -104,9 +104,14 @@ class ContainerPlace:
         return Command([*argv, "--entrypoint", program, self.image, *arguments])
 
     def stop(self, command: Command) -> None:
-        argv = list(command.argv)
-        if "--name" in argv:
-            engine.ask(self.access, self._system, "rm", "--force", "--volumes", argv[argv.index("--name") + 1])
+        for name in _name_in(command):
+            engine.ask(self.access, self._system, "rm", "--force", "--volumes", name)
+
+    def process_of(self, command: Command, running: Running) -> Optional[int]:
+        for facts in engine.inspect(self.access, self._system, "container", *_name_in(command)):
+            if Rootfs.of(facts):
+                return int(facts["State"]["Pid"])
+        return None
 
     def remove_leftovers(self) -> list[str]:
         """Remove what tools of dead processes left. Call it only while holding the repository's writer lock."""
@@ -126,6 +131,14 @@ class ContainerPlace:
 
     def path_on_host(self, path: str) -> Optional[Path]:
         return self._inside(path)
+
+    def read_file(self, path: str) -> Optional[bytes]:
+        root, resolved = self._resolved(path)
+        return files.read_file_below(root, resolved) if root and resolved else None
+
+    def list_directory(self, path: str) -> Optional[list[str]]:
+        root, resolved = self._resolved(path)
+        return files.list_directory_below(root, resolved) if root and resolved else None
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -162,6 +175,11 @@ class ContainerPlace:
         rootfs = Rootfs.of(self._facts)
         return rootfs.on_host(path) if rootfs else None
 
+    def _resolved(self, path: str) -> tuple[Optional[Path], Optional[str]]:
+        """The container's root as seen from this host, and a path below it without any link."""
+        rootfs = Rootfs.of(self._facts)
+        return (rootfs.on_host("/"), rootfs.resolve(path)) if rootfs else (None, None)
+
     def _address(self) -> str:
         if self._facts.get("HostConfig", {}).get("NetworkMode") == "host":
             return "127.0.0.1"
@@ -174,6 +192,12 @@ class ContainerPlace:
             "neither its socket nor its address can be reached from this host",
             "Run as root (docker) or as the user that started it (rootless podman).",
         )
+
+
+def _name_in(command: Command) -> list[str]:
+    """The name of the container that a command makes, if it makes one."""
+    argv = list(command.argv)
+    return [argv[argv.index("--name") + 1]] if "--name" in argv else []
 
 
 def _is_socket(path: Path) -> bool:

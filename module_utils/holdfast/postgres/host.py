@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..errors import AccessError
-from ..system import Command
+from ..system import Command, Running
+from . import files
 from .access import HostAccess
 from .place import KEEPALIVES, SESSION_OPTIONS, quote_conninfo
 
@@ -91,16 +92,25 @@ class HostPlace:
     def stop(self, command: Command) -> None:
         """Nothing: the tools are this process's own children."""
 
+    def process_of(self, command: Command, running: Running) -> Optional[int]:
+        return running.pid
+
     def close(self) -> None:
         """Nothing: nothing was made for the tools."""
 
     def path_on_host(self, path: str) -> Optional[Path]:
-        local = (
-            self.access.host is None
-            or self.access.host.startswith("/")
-            or self.access.host in ("localhost", "127.0.0.1", "::1")
-        )
-        return Path(path) if local and not self.access.service and os.path.isdir(path) else None
+        return Path(path) if self._is_local() and os.path.isdir(path) else None
+
+    def read_file(self, path: str) -> Optional[bytes]:
+        return files.read_file(Path(path)) if self._is_local() else None
+
+    def list_directory(self, path: str) -> Optional[list[str]]:
+        return files.list_directory(Path(path)) if self._is_local() else None
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "host", "host": self.access.host, "port": self.access.port, "bin_dir": self._bin_dir}
+
+    def _is_local(self) -> bool:
+        host = self.access.host
+        local = host is None or host.startswith("/") or host in ("localhost", "127.0.0.1", "::1")
+        return local and not self.access.service

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Protocol
 
-from ..system import Command
+from ..system import Command, Running
 
 #: Options of every connection that Holdfast opens, and of every tool it starts: a limit that an
 #: administrator set for applications must not end a backup half-way.
@@ -47,11 +47,26 @@ class Place(Protocol):
     def stop(self, command: Command) -> None:
         """End what a command started outside this process's own children."""
 
+    def process_of(self, command: Command, running: Running) -> Optional[int]:
+        """The id, on this host, of the process that is the program of a command; None while it is not to be seen.
+
+        :raises AccessError: the engine does not answer.
+        """
+
     def close(self) -> None:
         """Remove what was made for the tools, such as a copy of the passfile."""
 
     def path_on_host(self, path: str) -> Optional[Path]:
         """The path of this host under which a path of the server's can be looked at, if there is one."""
+
+    def read_file(self, path: str) -> Optional[bytes]:
+        """The content of a file of the server's, read from this host; None where that cannot be.
+
+        :raises FileNotFoundError: there is no such file.
+        """
+
+    def list_directory(self, path: str) -> Optional[list[str]]:
+        """The names in a directory of the server's, seen from this host; None where that cannot be."""
 
     def describe(self) -> dict[str, Any]:
         """Facts about the place for the manifest."""

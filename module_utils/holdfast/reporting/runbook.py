@@ -34,6 +34,7 @@ backup=$(ls -d 2*Z-* | grep -v -e -safety- | tail -n 1)
 ```
 
 The last one is the newest. If `sha256sum` complains, take the one before: `backup=…`.
+The server's configuration files are in `$backup/configuration`, if it has them. Nothing below puts them back.
 """
 _CONTAINER = """
 ## 2. Stop the applications
