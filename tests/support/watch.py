@@ -76,7 +76,8 @@ class Watch:
             names = sorted({(one["labels"]["alertname"], one["status"]) for one in self.notifications(since)})
             return f"no notification that {alert} is {status}; there were {names}"
 
-        return until(lambda: self.arrived(alert, status, since), said, seconds)
+        found: list[dict[str, Any]] = until(lambda: self.arrived(alert, status, since), said, seconds)
+        return found
 
 
 def until(found: Callable[[], Any], said: Callable[[], str], seconds: float) -> Any:

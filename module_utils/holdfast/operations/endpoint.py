@@ -65,8 +65,10 @@ class Endpoint:
         """What follows the account in a connection URI. Source: PostgreSQL documentation, "Connection URIs"."""
         options = {"sslmode": "disable", "application_name": APPLICATION}
         if self.host.startswith("/"):
-            return f"/{quote(database, safe='')}?{urlencode({'host': self.host, 'port': self.port, **options})}"
-        return f"{self.text}/{quote(database, safe='')}?{urlencode(options)}"
+            options = {"host": self.host, "port": str(self.port), **options}
+        place = "" if self.host.startswith("/") else self.text
+        # A plus would stay one: it is no space in these.
+        return f"{place}/{quote(database, safe='')}?{urlencode(options, quote_via=quote)}"
 
     @property
     def _bracketed(self) -> str:
