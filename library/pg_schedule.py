@@ -103,11 +103,6 @@ metrics_minutes:
   returned: success
   type: int
   sample: 5
-textfile:
-  description: The directory that the metrics are written into, or null.
-  returned: success
-  type: str
-  sample: /var/lib/holdfast/metrics
 state_dir:
   description: Where the runs of this cluster remember what came of them.
   returned: success

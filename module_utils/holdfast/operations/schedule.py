@@ -119,7 +119,6 @@ def lines(config: ClusterConfig, unit_dir: str, system: System) -> dict[str, Any
         "alive": backend.alive(options, config.cluster, system),
         "calendar": entries.calendar_events(table) if options.backend == "systemd" else [],
         "unit": backend.unit_name(config.cluster), "metrics_minutes": minutes,
-        "textfile": config.monitor.textfile,
         "state_dir": str(config.state_dir / config.cluster), "nice": options.nice, "io_class": options.io_class,
         "limit_minutes": options.backup_limit + options.drill_limit * 2 + _SLACK,
         "checks": [check.as_dict() for check in checks],

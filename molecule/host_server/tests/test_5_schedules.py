@@ -45,7 +45,7 @@ def soon(tmp_path_factory: Any) -> datetime:
     found = scheduled(tmp_path_factory.mktemp("soon"), jobs)
     found.play("playbooks/site.yml").require_success()
     again = found.play("playbooks/site.yml").require_success()
-    assert {host: counts["changed"] for host, counts in again.recap.items()} == dict.fromkeys(BACKENDS, 0)
+    assert {host: counts["changed"] for host, counts in again.recap.items()} == dict.fromkeys(BACKENDS, 0), again.said
     return at.replace(second=0, microsecond=0)
 
 
