@@ -39,12 +39,15 @@ class Command:
 
     :param stdin: what it reads; None gives it nothing to read.
     :param own_group: it leads a process group of its own, and what it started is stopped with it.
+    :param stoppable: it leads a process group within this session. Whoever stops it (SIGSTOP) and dies does not leave
+        it so: when its parent dies too, the kernel has it go on, and hang up. Source: setpgid(2), orphaned groups.
     """
 
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     stdin: Optional[bytes] = field(default=None, repr=False)
     own_group: bool = False
+    stoppable: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent(parent: int) -> None:
+def _die_with_parent(parent: int, lead_group: bool = False) -> None:
     """Ask the kernel to end this child when its parent dies (Linux; elsewhere there is no such call).
 
     A backup killed by SIGKILL must not leave a pg_dump behind that goes on writing.
@@ -77,6 +80,8 @@ def _die_with_parent(parent: int) -> None:
 
     :param parent: its process id. A parent that died before the kernel was asked is no longer this child's.
     """
+    if lead_group:
+        os.setpgid(0, 0)
     if hasattr(_LIBC, "prctl"):
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
@@ -119,7 +124,7 @@ class Running:
             cwd="/",
             close_fds=True,
             start_new_session=command.own_group,
-            preexec_fn=functools.partial(_die_with_parent, os.getpid()),
+            preexec_fn=functools.partial(_die_with_parent, os.getpid(), command.stoppable),
         )
         self._readers = [
             threading.Thread(target=self._drain_stdout, args=[self._process.stdout], daemon=True),

@@ -187,7 +187,7 @@ def _attempt(
                 min(_LOCK_WAIT, options.lock_timeout),
                 options.exclude_table_data,
             )
-            running = system.start(command)
+            running = system.start(throttle.stoppable(command))
             try:
                 with throttle.held(command, running, root / path) as held:
                     facts = _watch(running, held, snapshot, options.fingerprint, connected, database, progress)

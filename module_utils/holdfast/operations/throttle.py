@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Optional
@@ -50,6 +51,10 @@ class Throttle:
         if self.bytes_per_second:
             written = brake.size_of(os.fspath(directory))
             self._ready = brake.paid_until(self._ready, began, written, self.bytes_per_second)
+
+    def stoppable(self, command: Command) -> Command:
+        """The command of a dump, so that the kernel ends it if both this process and the brake are killed."""
+        return replace(command, stoppable=self.bytes_per_second is not None)
 
     def held(self, command: Command, running: Running, directory: Path) -> Held:
         """A context in which the dump that was started is held to the limit."""
