@@ -121,7 +121,8 @@ class Held:
 
     def _release(self) -> None:
         """The brake has ended by itself: because the dump has, or because it cannot go on."""
-        assert self._brake is not None
+        if self._brake is None:
+            return
         done = self._brake.finish()
         if done.returncode != 0:
             brake.resume(*self._process)
