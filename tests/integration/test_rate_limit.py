@@ -73,7 +73,6 @@ def test_a_dump_writes_no_faster_than_the_limit(shop: Cluster, big: str, limit: 
     with watched(shop) as watch:
         taken = back_up(shop)
     require_limit(watch, limit, f"a server of the host, {jobs} jobs")
-    assert watch.fastest(1) <= limit * MIB * 1.5
     assert taken["warnings"] == []
     try:
         assert restore_new(shop, taken["id"], big, "big_again")["verdict"] == "match"
