@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.hosts import Server, inventory, inventory_of, lab
+from tests.support.hosts import Server, host_of, inventory, inventory_of, lab
 from tests.support.playbooks import Inventory
 
 NEVER = {"enabled": False}
@@ -126,7 +126,8 @@ def test_what_was_missed_is_made_up_for_at_boot(server: Server, tmp_path: Any) -
     eventually(lambda: of_tier(server, "weekly")[0]["state"] == "proven", 120)
 
 
-def test_a_schedule_that_can_never_be_met_is_refused(server: Server, tmp_path: Any) -> None:
+def test_a_schedule_that_can_never_be_met_is_refused(tmp_path: Any) -> None:
+    server = Server.of(host_of("host_server", "plain"))
     state = f"/var/lib/holdfast/{server.name}/runs.json"
     facts = json.loads(server.host.file(state).content_string)
     facts["jobs"]["backup"]["seconds"] = 90000
