@@ -41,8 +41,10 @@ def test_what_is_written_leads_to_the_server(shop: Cluster, server: Server, data
     assert (first["changed"], again["changed"]) == (True, False)
     assert stat.S_IMODE(file.stat().st_mode) == 0o644
     with exporter_of(file, server) as connection:
-        row = connection.execute("SELECT current_database(), current_setting('application_name')").fetchone()
-    assert row == (database, "holdfast_exporter")
+        row = connection.execute(
+            "SELECT current_database(), current_setting('application_name'), current_setting('lock_timeout')"
+        ).fetchone()
+    assert row == (database, "holdfast_exporter", "500ms")
 
 
 @pytest.mark.parametrize("name", ["Umsatz 2026", 'a"b\\c', "50%?&=#/@:", "$HOME`id`"])

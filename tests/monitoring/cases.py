@@ -229,7 +229,7 @@ CASES: dict[str, Case] = {
             (one(ACTIVITY, "99999x5", 'datname="shop",usename="holdfast_backup",state="active"'), "0m"),
         ],
     ),
-    "HoldfastLockWait": level("holdfast_lock_wait_seconds", {"warning": "61", "critical": "601"}, "59"),
+    "HoldfastLockWait": level("holdfast_lock_wait_seconds", {"warning": "61", "critical": "601"}, "59", "2m", "0m"),
     # Seconds and calls a minute.
     "HoldfastSlowQueries": Case(
         {"warning": (statements("21", "10"), "20m"), "critical": (statements("310", "10"), "20m")},

@@ -57,7 +57,7 @@ class Watch:
 
     def now(self) -> float:
         """The time there."""
-        return float(self.host.check_output("date +%%s.%%N"))
+        return float(self.host.check_output("date +%s.%N"))
 
     def arrived(self, alert: str, status: str, since: float, severity: str | None = None) -> list[dict[str, Any]]:
         """Notifications of one alert."""

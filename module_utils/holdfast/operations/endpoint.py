@@ -28,6 +28,8 @@ from ..system import Command, System
 
 ACCOUNT = "holdfast_monitoring"
 APPLICATION = "holdfast_exporter"
+#: To measure a table that somebody has locked, an exporter would wait, and tell nothing of all the rest meanwhile.
+OPTIONS = "-c lock_timeout=500 -c statement_timeout=8000"
 _PORT = 5432
 _EVERYWHERE = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}
 _LISTEN_LINE = 5  # of postmaster.pid, counted from 0
@@ -63,7 +65,7 @@ class Endpoint:
 
     def uri(self, database: str) -> str:
         """What follows the account in a connection URI. Source: PostgreSQL documentation, "Connection URIs"."""
-        options = {"sslmode": "disable", "application_name": APPLICATION}
+        options = {"sslmode": "disable", "application_name": APPLICATION, "options": OPTIONS}
         if self.host.startswith("/"):
             options = {"host": self.host, "port": str(self.port), **options}
         place = "" if self.host.startswith("/") else self.text
