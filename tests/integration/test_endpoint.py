@@ -47,7 +47,7 @@ def test_what_is_written_leads_to_the_server(shop: Cluster, server: Server, data
     assert row == (database, "holdfast_exporter", "500ms")
 
 
-@pytest.mark.parametrize("name", ["Umsatz 2026", 'a"b\\c', "50%?&=#/@:", "$HOME`id`"])
+@pytest.mark.parametrize("name", ["Umsätze", 'a"b\\c', "50%?&=#/@:", "$HOME`id`"])
 def test_a_database_of_any_name_is_found(
     name: str, shop: Cluster, server: Server, new_database: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -58,10 +58,12 @@ def test_a_database_of_any_name_is_found(
         assert connection.execute("SELECT current_database()").fetchone() == (name,)
 
 
-def test_a_name_that_would_be_another_line_is_refused(shop: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a\nDATA_SOURCE_PASS=b", "two words"])
+def test_a_name_that_the_exporter_would_misread_is_refused(name: str, shop: Cluster, tmp_path: Path) -> None:
     file = tmp_path / "endpoint"
-    done = shop.holdfast("endpoint", "--environment", str(file), "--account", "a\nDATA_SOURCE_PASS=b")
+    done = shop.holdfast("endpoint", "--environment", str(file), "--database", name)
     assert done.returncode == 2
+    assert "Give a name without spaces." in done.stderr
     assert not file.exists()
 
 

@@ -29,7 +29,7 @@ from ..system import Command, System
 ACCOUNT = "holdfast_monitoring"
 APPLICATION = "holdfast_exporter"
 #: To measure a table that somebody has locked, an exporter would wait, and tell nothing of all the rest meanwhile.
-OPTIONS = "-c lock_timeout=500 -c statement_timeout=8000"
+OPTIONS = "-clock_timeout=500"
 _PORT = 5432
 _EVERYWHERE = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "localhost": "127.0.0.1", "::": "::1"}
 _LISTEN_LINE = 5  # of postmaster.pid, counted from 0
@@ -103,8 +103,9 @@ def write(config: ClusterConfig, request: EndpointRequest, system: System) -> di
     """
     database = request.database or config.access.database
     for name in (database, request.account):
-        if not name.isprintable():
-            raise ConfigError("write", request.environment, f"{name!r} cannot be in it", "Give a name on one line.")
+        # The exporter would take the rest for something else, and write the whole of it, password included, into its log.
+        if not name.isprintable() or any(character.isspace() for character in name):
+            raise ConfigError("write", request.environment, f"{name!r} cannot be in it", "Give a name without spaces.")
     found = find(config, system)
     lines = {"DATA_SOURCE_URI": found.uri(database), "DATA_SOURCE_USER": quote(request.account, safe="")}
     content = "".join(f'{key}="{_escaped(value)}"\n' for key, value in lines.items()).encode()

@@ -56,6 +56,7 @@ def test_no_password_is_in_a_unit_an_argument_or_a_file_that_others_read(shop: C
     process = shop.host.check_output("systemctl show --property MainPID --value holdfast-postgres-exporter-shop")
     assert password not in shop.host.check_output("tr '\\0' '\\n' < /proc/%s/environ", process.strip())
     assert password not in shop.host.check_output("ps axww -o args")
+    assert password not in shop.host.check_output("journalctl --no-pager --output cat")
     assert "127.0.0.1:9999" not in watch.host.file("/etc/prometheus/alertmanager.yml").content_string
     for name in watch.host.check_output("ls /etc/prometheus/holdfast/secrets").split():
         file = watch.host.file(f"/etc/prometheus/holdfast/secrets/{name}")
