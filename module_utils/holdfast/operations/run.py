@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from ..config import ClusterConfig
-from ..errors import BusyError, ConfigError, HoldfastError, RunError
+from ..errors import BusyError, ConfigError, HoldfastError, RepositoryError, RunError
 from ..reporting.notify_event import Ended
 from ..reporting.progress import Progress
 from ..reporting.text import duration
@@ -127,6 +127,7 @@ class _Run:
         self.state = state
         self.facts: RunFacts = state.read()
         self.outcomes: list[Outcome] = []
+        self._unsaved: Optional[RepositoryError] = None
         self._system = system
         self._progress = progress
 
@@ -134,13 +135,18 @@ class _Run:
         """Everything that is due."""
         self._settle()
         self.facts.running = {"started": format_time(self._system.now()), "pid": os.getpid()}
-        self.state.write(self.facts)
+        self._save()
         try:
             self._jobs()
         finally:
             self.facts.running = None
-            self.state.write(self.facts)
+            self._save()
         failed = [one for one in self.outcomes if not one.success]
+        if self._unsaved and not failed:
+            raise RunError(
+                "remember", f"what was done of cluster {self.config.cluster}", self._unsaved.reason, self._unsaved.next_step,
+                outcomes=[one.as_dict() for one in self.outcomes],
+            ) from self._unsaved  # fmt: skip
         if failed:
             raise RunError(
                 "do", f"what is due of cluster {self.config.cluster}", "; ".join(f"{one.job}: {one.reason}" for one in failed),
@@ -232,7 +238,7 @@ class _Run:
         self.outcomes.append(outcome)
         self.facts.jobs[outcome.job] = outcome.as_dict()
         self.facts.pruned += len(outcome.result.get("removed", ())) if outcome.job == "prune" and outcome.success else 0
-        self.state.write(self.facts)
+        self._save()
         self._tell(outcome)
 
     def _tell(self, outcome: Outcome) -> None:
@@ -263,7 +269,15 @@ class _Run:
                 "time": format_time(self._system.now()),
                 "channels": [one.as_dict() for one in told],
             }
-        self.state.write(self.facts)
+        self._save()
+
+    def _save(self) -> None:
+        """Remember; where that cannot be done, a backup is worth more than what is remembered of it."""
+        try:
+            self.state.write(self.facts)
+        except RepositoryError as error:
+            self._unsaved = error
+            self._progress.say(str(error))
 
     def _settle(self) -> None:
         """Give the server time to come up, at boot; if it does not, that is the backup's failure to tell."""

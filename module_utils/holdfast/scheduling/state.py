@@ -23,6 +23,8 @@ from ..repository import durable
 from ..repository.lock import FileLock
 
 _SCHEMA = 1
+#: Seconds.
+_LOOKED_AT = 3.0
 DEFAULT_DIR = "/var/lib/holdfast"
 
 
@@ -56,7 +58,8 @@ class RunState:
         :raises RepositoryError: the directory cannot be made.
         """
         self._make()
-        return FileLock(self.path / ".run.lock", "run")
+        # Whoever looks for a run holds it for an instant, and must not be taken for one.
+        return FileLock(self.path / ".run.lock", "run", wait=_LOOKED_AT)
 
     def is_running(self) -> bool:
         """Whether a run is going: the kernel knows, whatever was written."""
