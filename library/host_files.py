@@ -41,6 +41,9 @@ options:
       group:
         description: Name of its group.
         type: str
+      group_of:
+        description: Name of an account; it belongs to that account's own group.
+        type: str
       keep:
         description: Write O(files[].content) only where there is no file yet.
         type: bool
@@ -105,6 +108,7 @@ _OPTIONS: dict[str, Any] = {
     "content": {"type": "str"},
     "owner": {"type": "str"},
     "group": {"type": "str"},
+    "group_of": {"type": "str"},
     "keep": {"type": "bool", "default": False},
     "sha256": {"type": "str"},
 }
@@ -152,16 +156,22 @@ def have(module: AnsibleModule, wanted: dict[str, Any], diffs: list[dict[str, st
         changed = True
         if not module.check_mode:
             os.chmod(path, int(wanted["mode"], 8))
-    if there and (wanted["owner"] or wanted["group"]):
-        changed |= give(module, path, wanted["owner"], wanted["group"])
+    if there and (wanted["owner"] or wanted["group"] or wanted["group_of"]):
+        changed |= give(module, wanted)
     return changed
 
 
-def give(module: AnsibleModule, path: str, owner: str | None, group: str | None) -> bool:
+def give(module: AnsibleModule, wanted: dict[str, Any]) -> bool:
     """Have a path belong to an account and a group; whether that had to change."""
+    path = wanted["path"]
     now = os.stat(path)
-    user = pwd.getpwnam(owner).pw_uid if owner else now.st_uid
-    members = grp.getgrnam(group).gr_gid if group else now.st_gid
+    user, members = now.st_uid, now.st_gid
+    if wanted["owner"]:
+        user = pwd.getpwnam(wanted["owner"]).pw_uid
+    if wanted["group_of"]:
+        members = pwd.getpwnam(wanted["group_of"]).pw_gid
+    elif wanted["group"]:
+        members = grp.getgrnam(wanted["group"]).gr_gid
     if (now.st_uid, now.st_gid) == (user, members):
         return False
     if not module.check_mode:

@@ -94,6 +94,10 @@ def test_the_playbooks_serve_many_clusters_of_one_machine(
         ansible_host="127.0.0.1",
         holdfast_config_dir=str(tmp_path / "etc"),
         holdfast_account=account,
+        # What else site.yml has on a machine is kept away from this one.
+        holdfast_schedule={"backend": "none"},
+        holdfast_monitor={"textfile": str(tmp_path / "metrics")},
+        holdfast_state_dir=str(tmp_path / "state"),
         # The servers of the tests do without what only a crash of the machine would show.
         holdfast_guard={"fsync": "ignore", "full_page_writes": "ignore", "checksums": "ignore"},
         holdfast_retention={"daily": "0 days", "minimum": 1},
