@@ -38,9 +38,6 @@ options:
       owner:
         description: Name of the account that it belongs to.
         type: str
-      group:
-        description: Name of its group.
-        type: str
       group_of:
         description: Name of an account; it belongs to that account's own group.
         type: str
@@ -93,7 +90,6 @@ stale:
   sample: [/usr/local/bin/holdfast]
 """
 
-import grp
 import os
 import pwd
 import stat
@@ -107,7 +103,6 @@ _OPTIONS: dict[str, Any] = {
     "mode": {"type": "str", "required": True},
     "content": {"type": "str"},
     "owner": {"type": "str"},
-    "group": {"type": "str"},
     "group_of": {"type": "str"},
     "keep": {"type": "bool", "default": False},
     "sha256": {"type": "str"},
@@ -156,7 +151,7 @@ def have(module: AnsibleModule, wanted: dict[str, Any], diffs: list[dict[str, st
         changed = True
         if not module.check_mode:
             os.chmod(path, int(wanted["mode"], 8))
-    if there and (wanted["owner"] or wanted["group"] or wanted["group_of"]):
+    if there and (wanted["owner"] or wanted["group_of"]):
         changed |= give(module, wanted)
     return changed
 
@@ -165,13 +160,8 @@ def give(module: AnsibleModule, wanted: dict[str, Any]) -> bool:
     """Have a path belong to an account and a group; whether that had to change."""
     path = wanted["path"]
     now = os.stat(path)
-    user, members = now.st_uid, now.st_gid
-    if wanted["owner"]:
-        user = pwd.getpwnam(wanted["owner"]).pw_uid
-    if wanted["group_of"]:
-        members = pwd.getpwnam(wanted["group_of"]).pw_gid
-    elif wanted["group"]:
-        members = grp.getgrnam(wanted["group"]).gr_gid
+    user = pwd.getpwnam(wanted["owner"]).pw_uid if wanted["owner"] else now.st_uid
+    members = pwd.getpwnam(wanted["group_of"]).pw_gid if wanted["group_of"] else now.st_gid
     if (now.st_uid, now.st_gid) == (user, members):
         return False
     if not module.check_mode:
