@@ -32,7 +32,7 @@ options:
     description:
       - What it is for.
       - V(backup) may log in, replicate (C(pg_basebackup)) and read all rows (C(BYPASSRLS)), and is a member of
-        C(pg_read_all_data) and C(pg_read_all_settings). With C(lo_compat_privileges) it reads the large objects of
+        C(pg_read_all_data) and C(pg_monitor). With C(lo_compat_privileges) it reads the large objects of
         others. That setting lets it change them too, so keep its password as you would keep the data.
       - As it is no superuser, C(pg_dump) leaves out subscriptions, and the options of the user mappings of others.
         Where these matter, back up as a superuser.

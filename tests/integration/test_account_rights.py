@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from holdfast.postgres.access import access_from_config
+from holdfast.postgres.health import read_health
 from holdfast.postgres.locate import open_place
 from holdfast.postgres.server import Server as SeenServer
 from holdfast.system import System
 from tests.support import sample
 from tests.support.accounts import BACKUP, PASSWORD, log_in, make
-from tests.support.backups import back_up, fingerprint_of, restore, restore_in_place, restore_new, tidied
+from tests.support.backups import back_up, eventually, fingerprint_of, restore, restore_in_place, restore_new, tidied
 from tests.support.clusters import Cluster
 from tests.support.servers import Server
 
@@ -102,7 +104,34 @@ def test_passwords_of_roles_take_reading_all_data(by_backup_account: Cluster) ->
     assert any("may not read pg_authid" in said for said in taken["limitations"])
 
 
-def test_where_the_data_lie_takes_reading_all_settings(by_backup_account: Cluster) -> None:
+def test_what_is_measured_takes_monitoring(by_backup_account: Cluster, guarded: str) -> None:
+    """Who waits for whom, and how much WAL there is: without the right there is no value, never a wrong one."""
+    shop = by_backup_account
+
+    def told() -> dict[str, float | None]:
+        access = access_from_config(shop.config()["access"], "of the test")
+        place = open_place(access, System(), (0, 0), "test")
+        with SeenServer(place, "postgres", shop.name).connect() as connection:
+            return read_health(connection)
+
+    with shop.server.connect(guarded) as holder, ThreadPoolExecutor(1) as pool:
+        holder.autocommit = False
+        holder.execute('LOCK TABLE "Mixed Case".secrets')
+        waiting = pool.submit(shop.server.query, 'SELECT count(*) FROM "Mixed Case".secrets', guarded)
+        eventually(lambda: told()["lock_waits"] == 1)
+        assert (told()["lock_wait_seconds"] or 0) > 0
+        assert (told()["wal_bytes"] or 0) > 0
+        shop.server.query(f"REVOKE pg_monitor FROM {BACKUP}")
+        assert {name for name, value in told().items() if value is None} >= {
+            "lock_waits",
+            "lock_wait_seconds",
+            "wal_bytes",
+        }
+        holder.rollback()
+        waiting.result(timeout=30)
+
+
+def test_where_the_data_lie_takes_monitoring(by_backup_account: Cluster) -> None:
     shop = by_backup_account
 
     def seen() -> str | None:
@@ -111,7 +140,7 @@ def test_where_the_data_lie_takes_reading_all_settings(by_backup_account: Cluste
         return SeenServer(place, "postgres", shop.name).facts.data_directory
 
     assert seen() == shop.server.query("SHOW data_directory")[0][0]
-    shop.server.query(f"REVOKE pg_read_all_settings FROM {BACKUP}")
+    shop.server.query(f"REVOKE pg_monitor FROM {BACKUP}")
     assert seen() is None
 
 

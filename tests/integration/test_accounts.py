@@ -58,7 +58,7 @@ def test_the_backup_account_has_its_rights_and_no_other(shop: Cluster) -> None:
         "rolcanlogin": True, "rolreplication": True, "rolbypassrls": True, "rolsuper": False, "rolcreatedb": False,
         "rolcreaterole": False, "rolinherit": True, "rolconnlimit": -1, "rolconfig": ["lo_compat_privileges=on"],
     }  # fmt: skip
-    assert member_of(shop.server, BACKUP) == [("pg_read_all_data", False), ("pg_read_all_settings", False)]
+    assert member_of(shop.server, BACKUP) == [("pg_monitor", False), ("pg_read_all_data", False)]
     before = roles(shop.server)
     again = make(shop)
     assert (again.changed, again.as_dict()["steps"]) == (False, [])
@@ -79,7 +79,7 @@ def test_the_monitoring_account_has_its_rights_and_no_other(shop: Cluster) -> No
 def test_an_account_that_drifted_is_put_right_and_keeps_its_own_settings(shop: Cluster) -> None:
     make(shop)
     shop.server.query("CREATE ROLE clerk")
-    shop.server.query(f"GRANT clerk TO {BACKUP}; GRANT pg_read_all_settings TO {BACKUP} WITH ADMIN OPTION")
+    shop.server.query(f"GRANT clerk TO {BACKUP}; GRANT pg_monitor TO {BACKUP} WITH ADMIN OPTION")
     shop.server.query(f"ALTER ROLE {BACKUP} CREATEDB CREATEROLE NOINHERIT NOBYPASSRLS NOLOGIN CONNECTION LIMIT 1")
     shop.server.query(f"ALTER ROLE {BACKUP} RESET ALL; ALTER ROLE {BACKUP} SET work_mem = '7MB'")
     made = make(shop)
@@ -90,7 +90,7 @@ def test_an_account_that_drifted_is_put_right_and_keeps_its_own_settings(shop: C
         "rolcreaterole": False, "rolinherit": True, "rolconnlimit": -1,
         "rolconfig": ["work_mem=7MB", "lo_compat_privileges=on"],
     }  # fmt: skip
-    assert member_of(shop.server, BACKUP) == [("pg_read_all_data", False), ("pg_read_all_settings", False)]
+    assert member_of(shop.server, BACKUP) == [("pg_monitor", False), ("pg_read_all_data", False)]
     again = make(shop)
     assert (again.changed, again.before) == (False, made.after)
 
@@ -99,11 +99,11 @@ def test_a_membership_that_is_not_inherited_is_put_right(shop18: Cluster) -> Non
     """From PostgreSQL 16 on a membership has a switch of its own, and several may have granted it."""
     make(shop18)
     shop18.server.query(f"GRANT pg_read_all_data TO {BACKUP} WITH INHERIT FALSE")
-    shop18.server.query("CREATE ROLE granter; GRANT pg_read_all_settings TO granter WITH ADMIN OPTION")
-    shop18.server.query(f"GRANT pg_read_all_settings TO {BACKUP} WITH INHERIT FALSE GRANTED BY granter")
+    shop18.server.query("CREATE ROLE granter; GRANT pg_monitor TO granter WITH ADMIN OPTION")
+    shop18.server.query(f"GRANT pg_monitor TO {BACKUP} WITH INHERIT FALSE GRANTED BY granter")
     assert make(shop18).changed
     assert not make(shop18).changed
-    assert member_of(shop18.server, BACKUP) == [("pg_read_all_data", False), ("pg_read_all_settings", False)]
+    assert member_of(shop18.server, BACKUP) == [("pg_monitor", False), ("pg_read_all_data", False)]
     assert shop18.server.query(f"SELECT pg_has_role('{BACKUP}', 'pg_read_all_data', 'USAGE')") == [(True,)]
 
 

@@ -39,11 +39,11 @@ class Profile:
 
 PROFILES = {
     # REPLICATION: pg_basebackup. BYPASSRLS: rows that row security hides. pg_read_all_data: all tables, and the
-    # passwords of roles. pg_read_all_settings: where the data directory is. lo_compat_privileges: no role grants
-    # reading the large objects of others, and of those to come.
+    # passwords of roles. pg_monitor: where the data directory is, who waits for whom, what the WAL takes.
+    # lo_compat_privileges: no role grants reading the large objects of others, and of those to come.
     "backup": Profile(
         attributes=frozenset({"LOGIN", "INHERIT", "REPLICATION", "BYPASSRLS"}),
-        member_of=frozenset({"pg_read_all_data", "pg_read_all_settings"}),
+        member_of=frozenset({"pg_read_all_data", "pg_monitor"}),
         connection_limit=-1,
         settings={"lo_compat_privileges": "on"},
     ),

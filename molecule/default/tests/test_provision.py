@@ -99,7 +99,7 @@ def test_the_accounts_have_the_rights_that_suffice(cluster: Cluster) -> None:
         "SELECT string_agg(g.rolname, ',' ORDER BY 1) FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid"
         " JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = "
     )
-    assert cluster.query(f"{members} 'holdfast_backup'") == "pg_read_all_data,pg_read_all_settings"
+    assert cluster.query(f"{members} 'holdfast_backup'") == "pg_monitor,pg_read_all_data"
     assert cluster.query(f"{members} 'holdfast_monitoring'") == "pg_monitor"
 
 
