@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 import time
@@ -42,8 +41,6 @@ _GRACE = 60
 _WAIT = 3600
 _SETTLE_POLL = 2.0
 _PRUNE_LIMIT = 60
-#: What a program of ours puts before each line where nobody watches.
-_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4} ")
 _IO_CLASS = {"best-effort": ["-c", "2", "-n", "7"], "idle": ["-c", "3"]}
 
 
@@ -207,8 +204,7 @@ class _Run:
             running.stop(_GRACE)
             raise
         done = running.finish()
-        for line in done.stderr.splitlines():
-            self._progress.say(_TIME.sub("", line.rstrip()))
+        self._progress.relay(done.stderr)
         told = _last_json(done.stdout)
         success = done.returncode == 0
         reason = "" if success else str(told.get("reason") or told.get("msg") or done.last_error)

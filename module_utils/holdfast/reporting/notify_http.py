@@ -12,6 +12,7 @@ in a thread of its own, is waited for as long as it may take, and is cut off the
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import os
 import socket
@@ -19,7 +20,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Optional
@@ -140,32 +141,34 @@ class _Attempt:
                 waiting.shutdown(socket.SHUT_RDWR)
 
 
+def _kept(make: Callable[..., http.client.HTTPConnection], remember: Callable[[Any], None]) -> Any:
+    """Makes connections that can be hung up from outside."""
+
+    def connect(host: str, **how: Any) -> http.client.HTTPConnection:
+        connection = make(host, **how)
+        remember(connection)
+        return connection
+
+    return connect
+
+
 class _Plain(urllib.request.HTTPHandler):
-    def __init__(self, remember: Any) -> None:
+    def __init__(self, remember: Callable[[Any], None]) -> None:
         super().__init__()
-        self._remember = remember
+        self._connect = _kept(http.client.HTTPConnection, remember)
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        def connect(host: str, **how: Any) -> http.client.HTTPConnection:
-            connection = http.client.HTTPConnection(host, **how)
-            self._remember(connection)
-            return connection
-
-        return self.do_open(connect, req)
+        return self.do_open(self._connect, req)
 
 
 class _Secure(urllib.request.HTTPSHandler):
-    def __init__(self, remember: Any) -> None:
+    def __init__(self, remember: Callable[[Any], None]) -> None:
         super().__init__()
-        self._remember = remember
+        trusting = functools.partial(http.client.HTTPSConnection, context=ssl.create_default_context())
+        self._connect = _kept(trusting, remember)
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        def connect(host: str, **how: Any) -> http.client.HTTPConnection:
-            connection = http.client.HTTPSConnection(host, context=ssl.create_default_context(), **how)
-            self._remember(connection)
-            return connection
-
-        return self.do_open(connect, req)
+        return self.do_open(self._connect, req)
 
 
 def _judge(status: int, retry_after: Optional[str]) -> _Answer:

@@ -28,6 +28,9 @@ class Progress:
     def say(self, text: str) -> None:
         """A step begins or ended; one line."""
 
+    def relay(self, text: str) -> None:
+        """What another run of this program said, with the times that it gave."""
+
     def at(self, what: str, done: int, total: int) -> None:
         """How far a step has come, in bytes."""
 
@@ -48,6 +51,10 @@ class Lines(Progress):
     def say(self, text: str) -> None:
         self._rate.reset()
         print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {visible(text)}", file=self.stream, flush=True)
+
+    def relay(self, text: str) -> None:
+        for line in text.splitlines():
+            print(visible(line), file=self.stream, flush=True)
 
     def at(self, what: str, done: int, total: int) -> None:
         print(
@@ -71,6 +78,10 @@ class Bar(Progress):
         self._wipe()
         self._rate.reset()
         print(visible(text), file=self.stream, flush=True)
+
+    def relay(self, text: str) -> None:
+        for line in text.splitlines():
+            self.say(line)
 
     def at(self, what: str, done: int, total: int) -> None:
         filled = int(_BAR * _share(done, total))
