@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import clusters, sample, servers
 from tests.support.clusters import Cluster
+from tests.support.needs import lacking
 from tests.support.servers import Server
 
 _numbers = itertools.count(1)
@@ -36,7 +37,7 @@ def distribution_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     """The newest PostgreSQL that the distribution's packages have installed."""
     bin_dir = servers.distribution()
     if bin_dir is None:
-        pytest.skip(f"no distribution's server is installed, looked for {servers.DISTRIBUTION_FOLDERS}")
+        lacking(f"no distribution's server is installed, looked for {servers.DISTRIBUTION_FOLDERS}")
     with servers.running(bin_dir, tmp_path_factory.mktemp("pg") / "distribution") as running:
         yield running
 

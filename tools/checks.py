@@ -104,7 +104,9 @@ def main(arguments: list[str]) -> int:
     if left_out:
         print(f"LEFT OUT: the tests in containers and the scenarios on hosts. {left_out}")
     print(tests.output().rpartition("\n")[2], flush=True)
-    return 0 if all(part.passed for part in (*others, tests)) else 1
+    # Somebody who says that everything is there wants nothing left out.
+    complete = not (left_out and os.environ.get("HOLDFAST_COMPLETE"))
+    return 0 if complete and all(part.passed for part in (*others, tests)) else 1
 
 
 if __name__ == "__main__":

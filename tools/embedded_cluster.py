@@ -66,7 +66,8 @@ def socket_path(home: Path, earlier: str | None) -> Path:
 def make_socket_directory(path: Path, account: Account | None) -> None:
     """Makes the socket's directory anew, for the server's account alone."""
     # A socket that a crash left keeps the number of a process, which may be in use again by now.
-    shutil.rmtree(path, ignore_errors=True)
+    if path.exists():
+        shutil.rmtree(path)
     _make_directory(path, account)
 
 

@@ -104,7 +104,8 @@ def ensure_base(suite: str, mirror: str | None) -> str:
         say(f"building {image} with debootstrap")
         run(["debootstrap", "--variant=minbase", suite, str(root), mirror])
         for waste in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "var/log"):
-            shutil.rmtree(root / waste, ignore_errors=True)
+            if (root / waste).exists():  # A minimal system has not all of them.
+                shutil.rmtree(root / waste)
             (root / waste).mkdir(parents=True)
         tree = Path(work) / "root.tar"
         run(["tar", "--numeric-owner", "-C", str(root), "-cf", str(tree), "."])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,11 +75,18 @@ def test_a_file_of_the_core_has_the_syntax_of_python_3_9(path: Path) -> None:
     ast.parse(path.read_text(), feature_version=(3, 9))
 
 
-def test_python_3_9_compiles_the_core() -> None:
-    python = shutil.which("python3.9")
-    # pyenv leaves a python3.9 on the PATH that only says that it is not active.
-    if python is None or subprocess.run([python, "-V"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no python3.9 on this machine; its syntax was checked with this Python's parser")
+def pythons() -> list[str]:
+    """This Python, and those of the machine that a host may have."""
+    found = (shutil.which(f"python3.{minor}") for minor in range(9, 15))
+    # pyenv leaves programs on the PATH that only say that they are not active.
+    works = (
+        one for one in found if one and subprocess.run([one, "-V"], capture_output=True, check=False).returncode == 0
+    )
+    return [sys.executable, *works]
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_every_python_of_the_machine_compiles_the_core(python: str) -> None:
     check = "import sys\nfor path in sys.argv[1:]: compile(open(path, 'rb').read(), path, 'exec')"
     subprocess.run([python, "-c", check, *map(str, FILES)], check=True)
 

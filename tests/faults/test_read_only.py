@@ -19,6 +19,7 @@ import pytest
 from tests.support import clusters
 from tests.support.clusters import Cluster
 from tests.support.disks import as_ordinary_user, give_to_ordinary_user, mounted, remount
+from tests.support.needs import lacking
 from tests.support.processes import until
 from tests.support.servers import Server
 from tools.unprivileged import unprivileged_account
@@ -130,7 +131,7 @@ def test_an_account_that_may_not_write_is_told_so(server18: Server, open_directo
 def test_what_root_writes_belongs_to_the_owner_of_the_repository(server18: Server, open_directory: Path) -> None:
     account = unprivileged_account()
     if account is None:
-        pytest.skip("only root can write what belongs to others")
+        lacking("only root can write what belongs to others")
     shop = clusters.create(server18, open_directory, backup={"databases": ["postgres"]})
     give_to_ordinary_user(shop.repository)
     backup = shop.holdfast("backup", "--json", check=True).json["backup"]["id"]

@@ -24,6 +24,7 @@ from holdfast.repository.store import PARTIAL, Repository
 from holdfast.system import System
 from tests.support import sets
 from tests.support.clusters import Cluster
+from tests.support.needs import lacking
 from tests.support.processes import started, until
 from tests.support.servers import Server
 
@@ -107,7 +108,7 @@ def test_the_backup_of_another_container_is_seen(shop: Cluster) -> None:
     """There the processes have numbers of their own, so that only the lock itself says who lives."""
     wrap = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
     if subprocess.run([*wrap, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no process namespace of its own can be made here")
+        lacking("no process namespace of its own can be made here")
     with ExitStack() as stack:
         with holding(shop):
             inside = stack.enter_context(started(shop, "backup", wrap=wrap))
@@ -128,7 +129,7 @@ def test_the_backup_of_another_container_is_seen(shop: Cluster) -> None:
 def test_the_lock_of_a_dead_backup_is_free_at_once(shop: Cluster, inside: bool) -> None:
     wrap = ("unshare", "--pid", "--fork", "--kill-child") if inside else ()
     if inside and subprocess.run([*wrap, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no process namespace of its own can be made here")
+        lacking("no process namespace of its own can be made here")
     with holding(shop), started(shop, "backup", wrap=wrap) as process:
         until(lambda: shop.backups, "it writes")
         process.kill()

@@ -13,6 +13,7 @@ import pytest
 from tests.support import sample
 from tests.support.backups import PREFLIGHT, RESTORE, back_up, refusal, restore
 from tests.support.clusters import Cluster
+from tests.support.needs import lacking
 from tests.support.servers import Server
 
 Clusters = Callable[..., Cluster]
@@ -134,7 +135,7 @@ def test_a_backup_of_an_older_major_version_restores_into_a_newer_one(
 ) -> None:
     source: Server = request.getfixturevalue(older)
     if source.major >= 18:
-        pytest.skip(f"PostgreSQL {source.version} is not older")
+        lacking(f"PostgreSQL {source.version} is not older")
     old, new = another_server(source), another_server(server18)
     sample.load(old, old.create_database("sample"))
     old.query("DROP EXTENSION IF EXISTS hstore", "sample")  # the wheel has none

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.support.clusters import CHECKOUT, Cluster, create
+from tests.support.needs import lacking
 from tests.support.servers import Server
 
 IMAGE = "holdfast-lab/postgres:17"
@@ -144,13 +144,13 @@ def docker() -> Engine:
     """Docker, with the image; skips the test where none answers, or where the image cannot be had."""
     answer = shutil.which("docker") and subprocess.run(["docker", "version"], capture_output=True, check=False)
     if not answer or answer.returncode != 0:
-        pytest.skip("no Docker engine answers (python3 tools/lab.py engine starts one, as root)")
+        lacking("no Docker engine answers (python3 tools/lab.py engine starts one, as root)")
     if os.geteuid() != 0:
-        pytest.skip("only root may look into the containers of docker")
+        lacking("only root may look into the containers of docker")
     lab = [sys.executable, str(CHECKOUT / "tools" / "lab.py"), "image", "postgres:17"]
     done = subprocess.run(lab, capture_output=True, text=True, check=False)
     if done.returncode == _CANNOT_HERE:
-        pytest.skip(f"the image cannot be had: {done.stderr.strip().splitlines()[-1]}")
+        lacking(f"the image cannot be had: {done.stderr.strip().splitlines()[-1]}")
     assert done.returncode == 0, done.stderr
     return Engine("docker", IMAGE)
 
@@ -162,14 +162,14 @@ def compose() -> tuple[str, ...]:
         return ("docker", "compose")
     if shutil.which("docker-compose"):
         return ("docker-compose",)
-    pytest.skip("there is no compose (install docker-compose)")
+    lacking("there is no compose (install docker-compose)")
 
 
 def podman(directory: Path) -> Engine:
     """Podman (rootless, where the tests run as an ordinary user), with the image; skips where there is none."""
     program = shutil.which("podman")
     if program is None:
-        pytest.skip("podman is not installed")
+        lacking("podman is not installed")
     env = {}
     if os.geteuid() != 0:  # where rootless podman keeps what is the user's
         env = {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
@@ -183,7 +183,7 @@ def podman(directory: Path) -> Engine:
             [program, "load"], stdin=saved.stdout, env={**os.environ, **env}, capture_output=True, check=False
         )
         if saved.wait() != 0 or loaded.returncode != 0:
-            pytest.skip(f"podman has no {engine.image}, and docker has none to give")
+            lacking(f"podman has no {engine.image}, and docker has none to give")
     return engine
 
 
@@ -197,6 +197,7 @@ def _sweep_groups(engine: Engine) -> None:
     for path in root.glob("*/libpod_parent/libpod-*"):
         known = path.name.removeprefix("libpod-").removeprefix("conmon-")
         if path.stat().st_dev == root.stat().st_dev and known not in alive:
+            # rmdir of a group ends it; the kernel's own files in it cannot be removed, and go with it.
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.clusters import Cluster, Run
+from tests.support.needs import lacking
 from tools.unprivileged import unprivileged_account
 
 # Runs the command line as another account. The interpreter and its packages may lie where that account
@@ -38,7 +37,7 @@ def mounted(path: Path, size: str) -> Iterator[Path]:
     command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "holdfast-test", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        lacking(f"no file system can be mounted here: {done.stderr.strip()}")
     try:
         yield path
     finally:
@@ -72,7 +71,7 @@ def as_ordinary_user(cluster: Cluster, verb: str, *arguments: str) -> Run:
         return cluster.holdfast(verb, *arguments)
     command = cluster.command(verb, *arguments)
     if command[1:3] != ["-m", "holdfast"]:
-        pytest.skip("a zipapp cannot be imported before its account changes")
+        lacking("a zipapp cannot be imported before its account changes")
     environment = {**cluster.environment(), "HOME": "/"}
     done = subprocess.run(
         [sys.executable, "-c", _AS_ANOTHER, str(account.uid), str(account.gid), *command[3:]],

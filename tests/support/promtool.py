@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from tests.support.clusters import CHECKOUT
+from tests.support.needs import lacking
 
 UNPACKED = CHECKOUT / ".cache" / "programs"
 PACKAGE_OF = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}
@@ -28,7 +27,7 @@ def program(name: str) -> str:
 def _unpack(name: str, unpacked: Path) -> str:
     package = PACKAGE_OF[name]
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        pytest.skip(f"there is no {name} (install {package})")
+        lacking(f"there is no {name} (install {package})")
     UNPACKED.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as work:
         # The account that downloads in root's place must be able to write there.
@@ -39,7 +38,7 @@ def _unpack(name: str, unpacked: Path) -> str:
             subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
             done = subprocess.run(download, cwd=work, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            pytest.skip(f"there is no {name}, and package {package} cannot be had: {done.stderr.strip()[-200:]}")
+            lacking(f"there is no {name}, and package {package} cannot be had: {done.stderr.strip()[-200:]}")
         (archive,) = Path(work).glob("*.deb")
         subprocess.run(["dpkg-deb", "-x", str(archive), str(UNPACKED)], check=True)
     return str(unpacked)

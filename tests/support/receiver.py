@@ -46,13 +46,19 @@ class Receiver:
         return f"{self.address}/{path}"
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that knows who keeps what it receives."""
+
+    daemon_threads = True
+    # What waits for a client that does not read would else hold the end of the test up.
+    block_on_close = False
+    receiver: Receiver
+
+
 @contextlib.contextmanager
 def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
     """A server on 127.0.0.1, by TLS with the certificate and key of a file."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.daemon_threads = True
-        # What waits for a client that does not read would else hold the end of the test up.
-        server.block_on_close = False
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         scheme = "http"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -60,7 +66,7 @@ def receiving(certificate: Path | None = None) -> Iterator[Receiver]:
             server.socket = context.wrap_socket(server.socket, server_side=True)
             scheme = "https"
         receiver = Receiver(f"{scheme}://127.0.0.1:{server.server_port}")
-        server.receiver = receiver  # type: ignore[attr-defined]
+        server.receiver = receiver
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -80,8 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def _answer(self) -> None:
-        receiver: Receiver = self.server.receiver  # type: ignore[attr-defined]
-        self.receiver = receiver
+        assert isinstance(self.server, _Server)
+        receiver = self.receiver = self.server.receiver
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         receiver.requests.append(Received(self.command, self.path, dict(self.headers.items()), body))
         self.earlier = sum(one.path == self.path for one in receiver.requests) - 1

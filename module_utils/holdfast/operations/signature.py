@@ -36,6 +36,7 @@ def sign(path: Path, key: str, system: System) -> bytes:
     except OSError as error:
         raise _refused(path, str(error)) from error
     finally:
+        # For this account alone, and a copy of what is kept: a file that stays in it is no reason to lose the signature.
         shutil.rmtree(private, ignore_errors=True)
 
 

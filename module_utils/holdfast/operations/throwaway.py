@@ -182,6 +182,7 @@ def _own_globals(file: Path) -> Iterator[Path]:
                 os.chown(path, facts.st_uid, facts.st_gid)
         yield copy
     finally:
+        # It may be gone already, and nothing in it is for anybody but this account: no reason to fail a restore.
         shutil.rmtree(private, ignore_errors=True)
 
 

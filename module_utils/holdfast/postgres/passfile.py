@@ -47,6 +47,7 @@ class PassfileCopy:
             ) from error
         directory = tempfile.mkdtemp(prefix=f"{_prefix(label)}{os.getpid()}-")
         self.path = os.path.join(directory, "passfile")
+        # It runs at the interpreter's end too, where nobody hears of an error; what stays, the next run removes.
         self.remove = weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8", errors="surrogateescape") as copy:
@@ -72,6 +73,7 @@ def remove_dead_copies(label: str) -> None:
     for path in glob.glob(os.path.join(glob.escape(tempfile.gettempdir()), f"{glob.escape(_prefix(label))}*")):
         pid = path.rpartition(_prefix(label))[2].split("-")[0]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            # Another process may be removing the same.
             shutil.rmtree(path, ignore_errors=True)
 
 

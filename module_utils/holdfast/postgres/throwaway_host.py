@@ -90,6 +90,7 @@ class HostThrowaway(Throwaway):
         if self._running is not None:
             self._running.stop()
             self._running = None
+        # Files of a server that is ending vanish meanwhile. Whatever stays keeps the next one from being made, which says so.
         shutil.rmtree(self.path, ignore_errors=True)
 
     def log(self, since: str = "") -> str:
