@@ -10,9 +10,7 @@ The exporter of the monitoring reads it from a file, in its own variables. The p
 
 from __future__ import annotations
 
-import ipaddress
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -135,25 +133,13 @@ def _of_container(access: ContainerAccess, system: System, cluster: str) -> str:
         # The network of a user's containers is theirs alone; their files can be reached by that user.
         place = ContainerPlace(access, system, (os.geteuid(), os.getegid()), f"{cluster}-endpoint", facts)
         return str(place.connect_params(access.database)["host"])
-    if facts.get("HostConfig", {}).get("NetworkMode") == "host":
-        return "127.0.0.1"
-    address = address_of(facts)
+    address = engine.address(facts)
     if address is None:
         raise engine.refusal(
             access, "it has no address in a network of this host",
             "Put it into a bridge network, as compose does, or set access to a host and port that reach it.",
         )  # fmt: skip
     return address
-
-
-def address_of(facts: Mapping[str, Any]) -> Optional[str]:
-    """The first address of a container in its networks, in the order of their names: it must not change by chance."""
-    networks = facts.get("NetworkSettings", {}).get("Networks") or {}
-    for key in ("IPAddress", "GlobalIPv6Address"):
-        for _name, network in sorted(networks.items()):
-            if network.get(key):
-                return str(ipaddress.ip_address(network[key]))
-    return None
 
 
 def _of_host(access: HostAccess, port: int) -> str:

@@ -181,17 +181,14 @@ class ContainerPlace:
         return (rootfs.on_host("/"), rootfs.resolve(path)) if rootfs else (None, None)
 
     def _address(self) -> str:
-        if self._facts.get("HostConfig", {}).get("NetworkMode") == "host":
-            return "127.0.0.1"
-        networks = self._facts.get("NetworkSettings", {}).get("Networks") or {}
-        for network in networks.values():
-            if network.get("IPAddress"):
-                return str(network["IPAddress"])
-        raise engine.refusal(
-            self.access,
-            "neither its socket nor its address can be reached from this host",
-            "Run as root (docker) or as the user that started it (rootless podman).",
-        )
+        found = engine.address(self._facts)
+        if found is None:
+            raise engine.refusal(
+                self.access,
+                "neither its socket nor its address can be reached from this host",
+                "Run as root (docker) or as the user that started it (rootless podman).",
+            )
+        return found
 
 
 def _name_in(command: Command) -> list[str]:

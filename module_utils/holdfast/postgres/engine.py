@@ -147,6 +147,21 @@ def environment(facts: Mapping[str, Any]) -> dict[str, str]:
     return dict(pair.partition("=")[::2] for pair in facts.get("Config", {}).get("Env") or [])
 
 
+def address(facts: Mapping[str, Any]) -> Optional[str]:
+    """Where this host reaches a container; None if it is in no network that has one.
+
+    Of several networks the first by name, and always the same one.
+    """
+    if facts.get("HostConfig", {}).get("NetworkMode") == "host":
+        return "127.0.0.1"
+    networks = facts.get("NetworkSettings", {}).get("Networks") or {}
+    for key in ("IPAddress", "GlobalIPv6Address"):
+        for _name, network in sorted(networks.items()):
+            if network.get(key):
+                return str(network[key])
+    return None
+
+
 def refusal(access: ContainerAccess, reason: str, next_step: str) -> AccessError:
     """The error for a container that cannot be reached."""
     return AccessError("reach", f"container {access.label}", reason, next_step, engine=access.engine)
