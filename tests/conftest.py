@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import clusters, sample, servers
 from tests.support.clusters import Cluster
@@ -16,6 +17,9 @@ from tests.support.needs import lacking
 from tests.support.servers import Server
 
 _numbers = itertools.count(1)
+# How fast this machine is at the moment is no property of what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,17 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from holdfast.postgres.throwaway_container import LABEL, initdb_arguments
+from holdfast.errors import AccessError
+from holdfast.postgres import throwaway_container
+from holdfast.postgres.access import ContainerAccess
+from holdfast.postgres.throwaway_container import LABEL, initdb_arguments, remove_all
+from holdfast.system import System
 from tests.support import containers, drills
 from tests.support.application import Application
 from tests.support.backups import CONFIG, back_up, refusal, started
@@ -135,6 +140,37 @@ def test_the_smoke_command_runs_as_the_application_does(app: Application) -> Non
         assert "It says nothing" in refusal(app.cluster, CONFIG, "verify", evidence["backup"]["id"])["next_step"]
     app.cluster.configure(verify={"smoke": {}})
     assert app.cluster.holdfast("list", "--json").json["latest_proven"] == evidence["backup"]["id"]
+
+
+@contextmanager
+def volume_in_use(label: str, seconds: int) -> Iterator[str]:
+    """The volume of a throwaway that somebody else's container uses for so long."""
+    docker = containers.docker()
+    lab = ("--label", containers.LAB)
+    volume = docker.ask("volume", "create", *lab, "--label", f"{LABEL}={label}").strip()
+    mount = f"type=volume,source={volume},target=/data"
+    other = docker.ask(
+        "run", "--detach", "--rm", *lab, "--network", "none", "--mount", mount, docker.image, "sleep", str(seconds)
+    ).strip()
+    try:
+        yield volume
+    finally:
+        docker.ask("rm", "--force", other, check=False)
+        docker.ask("volume", "rm", "--force", volume)
+
+
+def test_what_cannot_be_removed_at_once_is_removed_soon() -> None:
+    with volume_in_use(f"{RUN}-soon", 2):
+        remove_all(ContainerAccess("docker"), System(), f"{RUN}-soon")
+        assert containers.docker().ask("volume", "ls", "--quiet", "--filter", f"label={LABEL}={RUN}-soon") == ""
+
+
+def test_a_copy_of_the_data_that_cannot_be_removed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throwaway_container, "REMOVE_SECONDS", 1)
+    with volume_in_use(f"{RUN}-never", 60) as volume, pytest.raises(AccessError, match="volume is in use") as raised:
+        remove_all(ContainerAccess("docker"), System(), f"{RUN}-never")
+    assert volume in raised.value.reason
+    assert f"label={LABEL}={RUN}-never" in raised.value.next_step
 
 
 def test_who_is_let_in_is_no_matter_for_a_throwaway() -> None:

@@ -19,7 +19,7 @@ from holdfast.postgres.compare import compare
 Fingerprint = dict[str, Any]
 
 # A busy machine must not fail a test.
-generously = settings(deadline=None, max_examples=100)
+generously = settings(max_examples=100)
 
 
 def fingerprint(**changes: Any) -> Fingerprint:

@@ -33,7 +33,7 @@ from holdfast.repository.retention import TIERS
 from tests.support import sets
 
 # A busy machine must not fail a test.
-generously = settings(deadline=None, max_examples=100)
+generously = settings(max_examples=100)
 
 instants = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 texts = st.text(max_size=30)

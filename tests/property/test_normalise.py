@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from holdfast.postgres.schema import normalise
 
 # A busy machine must not fail a test.
-generously = settings(deadline=None, max_examples=200)
+generously = settings(max_examples=200)
 
 # Pairs that one server printed before a dump, and after it was restored.
 SAME = [

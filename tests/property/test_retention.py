@@ -48,7 +48,7 @@ TURNS = (
 PERIODS = ("0 days", "1 day", "7 days", "2 weeks", "1 month", "3 months", "1 year", "forever")
 
 # A busy machine must not fail a test.
-generously = settings(deadline=None, max_examples=200)
+generously = settings(max_examples=200)
 
 pauses = st.timedeltas(timedelta(0), timedelta(days=400))
 
@@ -210,7 +210,7 @@ def test_pruning_step_by_step_ends_as_pruning_once(scene: Scene, steps: list[tim
     assert {backup.id for backup in remaining} == kept(backups, policy, moment)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(scenes(odd=False, needs=False))
 def test_pruning_daily_while_backups_arrive_ends_as_pruning_once(scene: Scene) -> None:
     backups, policy, now = scene

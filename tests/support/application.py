@@ -188,9 +188,12 @@ class Application:
 
     def assert_nothing_left(self) -> None:
         """No throwaway server, no migration and no tool is left of what was done."""
-        for kind in (["ps", "--all"], ["volume", "ls"]):
-            assert self.engine.ask(*kind, "--quiet", "--filter", f"label={throwaway.LABEL}") == ""
-        assert self.engine.ask("ps", "--all", "--quiet", "--filter", f"label={migration.LABEL}") == ""
+        left = []
+        for label in (throwaway.LABEL, migration.LABEL):
+            of = ["--filter", f"label={label}"]
+            left += self.engine.ask("ps", "--all", "--format", "{{.Names}} {{.Status}} {{.Labels}}", *of).splitlines()
+            left += self.engine.ask("volume", "ls", "--format", "{{.Name}} {{.Labels}}", *of).splitlines()
+        assert left == []
         assert self.database.tools() == []
 
     def image(self, tag: str) -> tuple[str, str]:

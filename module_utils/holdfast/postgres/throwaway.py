@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Optional, TypeVar
@@ -99,14 +100,17 @@ class Throwaway:
         try:
             self.start()
         except BaseException:
-            self.remove()
+            with suppress(AccessError):
+                self.remove()
             raise
         return self
 
     def __exit__(
         self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
-        self.remove()
+        # What ends a block by an error is told; what it leaves then, the next one removes.
+        with nullcontext() if error is None else suppress(AccessError):
+            self.remove()
 
     def start(self) -> None:
         """Start it, and wait until it answers.

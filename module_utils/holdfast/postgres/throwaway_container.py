@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from ..errors import AccessError
 from ..system import System
 from . import engine
 from .access import ContainerAccess
@@ -26,6 +27,12 @@ from .throwaway import POLL, READY_SECONDS, Limits, Original, Throwaway, failed_
 
 #: On the containers and volumes of throwaways: the repository whose backup is in them, and what they are for.
 LABEL = "io.holdfast.throwaway"
+#: A busy engine answers "in progress" or "in use" for a while: so long it is asked again.
+REMOVE_SECONDS = 60
+_SWEEPS = (
+    (("ps", "--all", "--quiet", "--no-trunc"), ("rm", "--force", "--volumes")),
+    (("volume", "ls", "--quiet"), ("volume", "rm", "--force")),
+)
 _ADMISSION = ("--auth", "-A", "--auth-host", "--auth-local", "--pwfile")
 
 
@@ -54,7 +61,10 @@ class ContainerThrowaway(Throwaway):
         self.container_id = ""
 
     def remove(self) -> None:
-        """Remove the containers and volumes of the label."""
+        """Remove the containers and volumes of the label.
+
+        :raises AccessError: the engine does not remove them.
+        """
         remove_all(self.access, self._system, self._label)
 
     def log(self, since: str = "") -> str:
@@ -141,14 +151,25 @@ def remove_all(access: ContainerAccess, system: System, label: str) -> None:
     """Remove the containers and volumes of a label, also those that a killed process left.
 
     Call it only while holding the lock of whoever makes such ones.
+
+    :raises AccessError: the engine does not remove them; a copy of the data would lie there unnoticed.
     """
     wanted = ["--filter", f"label={LABEL}={label}"]
-    found = engine.listed(access, system, "ps", "--all", "--quiet", "--no-trunc", *wanted)
-    if found:
-        engine.ask(access, system, "rm", "--force", "--volumes", *found)
-    volumes = engine.listed(access, system, "volume", "ls", "--quiet", *wanted)
-    if volumes:
-        engine.ask(access, system, "volume", "rm", "--force", *volumes)
+    until = time.monotonic() + REMOVE_SECONDS
+    while True:
+        failed = []
+        for listing, removal in _SWEEPS:
+            found = engine.listed(access, system, *listing, *wanted)
+            done = engine.ask(access, system, *removal, *found) if found else None
+            failed += [done.last_error] if done is not None and done.returncode != 0 else []
+        if not failed:
+            return
+        if time.monotonic() > until:
+            raise AccessError(
+                "remove", "a throwaway server that has done its work", "; ".join(failed),
+                f"See '{access.engine} ps --all --filter label={LABEL}={label}', and remove it: it holds a copy of the data.",
+            )  # fmt: skip
+        time.sleep(POLL)
 
 
 def storage(access: ContainerAccess, system: System) -> Optional[str]:

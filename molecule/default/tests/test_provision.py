@@ -96,7 +96,7 @@ def test_the_accounts_have_the_rights_that_suffice(cluster: Cluster) -> None:
     asked = f"SELECT rolname, {attributes} FROM pg_roles WHERE rolname LIKE 'holdfast%' ORDER BY 1"
     assert cluster.query(asked).splitlines() == ["holdfast_backup|t|f|f|f|t|t", "holdfast_monitoring|t|f|f|f|f|f"]
     members = (
-        "SELECT string_agg(g.rolname, ',' ORDER BY 1) FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid"
+        "SELECT string_agg(g.rolname, ',' ORDER BY g.rolname) FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid"
         " JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = "
     )
     assert cluster.query(f"{members} 'holdfast_backup'") == "pg_monitor,pg_read_all_data"
