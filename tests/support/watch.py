@@ -7,8 +7,15 @@ import time
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from tests.support.hosts import inventory, inventory_of
+from tests.support.playbooks import Inventory
+
+PLAYBOOK = "playbooks/monitoring.yml"
 NOTIFICATIONS = "/var/lib/recorder/notifications"
 _GET = "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode())"
 
@@ -90,3 +97,14 @@ def until(found: Callable[[], Any], said: Callable[[], str], seconds: float) -> 
         assert time.monotonic() < ends, said()
         time.sleep(1)
     return value
+
+
+def watched_as(directory: Path, **watch: Any) -> Inventory:
+    """The hosts of the scenario, the watching one with other variables."""
+    hosts = inventory_of("monitoring")
+    hosts["watch"].update(watch)
+    written = inventory(directory, hosts)
+    content = yaml.safe_load(written.path.read_text(encoding="utf-8"))
+    content["all"]["children"] = {"monitoring": {"hosts": {"watch": None}}}
+    written.path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return written

@@ -6,25 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.support.hosts import inventory, inventory_of
-from tests.support.playbooks import Inventory
-from tests.support.watch import Watch
+from tests.support.watch import PLAYBOOK, Watch, watched_as
 
-PLAYBOOK = "playbooks/monitoring.yml"
 FILES = "/etc/prometheus/prometheus.yml /etc/prometheus/alertmanager.yml /etc/prometheus/holdfast/rules/holdfast.yml"
-
-
-def of_scenario(directory: Path, **watch: Any) -> Inventory:
-    """The hosts of the scenario, the watching one with other variables."""
-    hosts = inventory_of("monitoring")
-    hosts["watch"].update(watch)
-    written = inventory(directory, hosts)
-    content = yaml.safe_load(written.path.read_text(encoding="utf-8"))
-    content["all"]["children"] = {"monitoring": {"hosts": {"watch": None}}}
-    written.path.write_text(yaml.safe_dump(content), encoding="utf-8")
-    return written
 
 
 @pytest.mark.parametrize(
@@ -40,7 +25,7 @@ def of_scenario(directory: Path, **watch: Any) -> Inventory:
 )
 def test_what_cannot_be_meant_is_refused(variables: dict[str, Any], said: str, watch: Watch, tmp_path: Path) -> None:
     before = watch.host.check_output(f"sha256sum {FILES}")
-    hosts = of_scenario(tmp_path, **variables)
+    hosts = watched_as(tmp_path, **variables)
     play = hosts.play(PLAYBOOK, "--limit", "watch", holdfast_monitoring_address="10.0.0.1")
     assert play.returncode != 0
     assert said in " ".join(play.said.split())
@@ -48,7 +33,7 @@ def test_what_cannot_be_meant_is_refused(variables: dict[str, Any], said: str, w
 
 
 def test_exporters_that_cannot_be_reached_are_named(watch: Watch, tmp_path: Path) -> None:
-    hosts = of_scenario(tmp_path)
+    hosts = watched_as(tmp_path)
     play = hosts.play(PLAYBOOK, "--limit", "watch", holdfast_monitoring_address="127.0.0.1")
     assert play.returncode != 0
     assert "Cannot watch shop from watch: the exporters there listen on loopback only." in " ".join(play.said.split())
