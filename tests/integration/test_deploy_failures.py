@@ -278,10 +278,12 @@ def test_whoever_is_interrupted_says_how_to_go_on(app: Application) -> None:
 
 @pytest.mark.parametrize("event", ["stopped ", "started "])
 def test_whoever_is_interrupted_leaves_no_service_down(app: Application, event: str) -> None:
-    app.write({"ports": ["127.0.0.1:18089:8000"]})
+    # A minute goes by before it is found to be unhealthy: long enough to be interrupted.
+    patient = {"test": ["CMD", "test", "-e", "/tmp/healthy"], "interval": "1s", "retries": 60}
+    app.write({"ports": ["127.0.0.1:18089:8000"], "healthcheck": patient})
     app.run("up", "--detach", "--no-deps", "web")
     before = app.running()
-    app.deploy_options(migrate=None)
+    app.deploy_options(migrate=None, start_timeout=60)
     with started(app.cluster, "deploy", *app.image("unhealthy")) as process:
         wait_for(app, "services", event)
         process.send_signal(signal.SIGTERM)
