@@ -1,9 +1,9 @@
-"""Run everything that must pass, in three lanes: the tests; lint, sanity and the scenarios on hosts; the one that waits.
+"""Run everything that must pass, in two lanes: the tests; and lint, sanity and the scenarios on hosts.
 
     python tools/checks.py [ARGUMENT OF pytest ...]
 
-Two lanes keep two processors busy, and a scenario that mostly waits for alarms has one of its own. What the others
-than the tests say goes to .cache/checks/ and is shown if it failed. Tests in containers and scenarios on hosts need a container engine: one that
+Both lanes mostly wait, for a database server or for a host, so they cost each other little. What the second one says
+goes to .cache/checks/ and is shown if it failed. Tests in containers and scenarios on hosts need a container engine: one that
 runs, or one that can be installed here; otherwise it is said what was left out. The last line is pytest's own, so that
 it can be read at a glance.
 """
@@ -21,8 +21,6 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".cache" / "checks"
 LAB = [sys.executable, str(ROOT / "tools" / "lab.py")]
 CANNOT_HERE = 3
-#: Scenarios that wait, for minutes, for what time itself brings about.
-WAITING = ("monitoring",)
 
 
 class Part:
@@ -75,12 +73,11 @@ def without_hosts() -> str:
     return asked.stderr.strip().rpartition("\n")[2] if asked.returncode else ""
 
 
-def scenarios() -> tuple[list[Part], list[Part]]:
-    """The scenarios on hosts, each with machines of its own: those that work, and those that wait."""
+def scenarios() -> list[Part]:
+    """The scenarios on hosts, one after the other: each boots machines of its own."""
     names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
     molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name"]
-    parts = {name: Part(f"hosts-{name}", [*molecule, name]) for name in names}
-    return [parts[name] for name in names if name not in WAITING], [parts[name] for name in WAITING]
+    return [Part(f"hosts-{name}", [*molecule, name]) for name in names]
 
 
 def failures(output: str) -> list[str]:
@@ -92,23 +89,19 @@ def main(arguments: list[str]) -> int:
     """Run all parts and return 0 if all of them passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
     left_out = without_hosts()
-    working = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
-    on_hosts, waiting = ([], []) if left_out else scenarios()
-    working += on_hosts
-    others = [*working, *waiting]
+    others = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
+    others += [] if left_out else scenarios()
     tests = Part("tests", [sys.executable, "-m", "pytest", *arguments])
 
-    def run_all(parts: list[Part]) -> None:
-        for part in parts:
+    def run_others() -> None:
+        for part in others:
             part.run()
 
-    lanes = [threading.Thread(target=run_all, args=(parts,)) for parts in (working, waiting)]
-    for lane in lanes:
-        lane.start()
+    lane = threading.Thread(target=run_others)
+    lane.start()
     tests.run(show=True)
-    print("waiting for the other lanes …", flush=True)
-    for lane in lanes:
-        lane.join()
+    print("waiting for the other lane …", flush=True)
+    lane.join()
     for part in others:
         if not part.passed:
             print(f"\n---- {part.name} ----\n{part.output()}")
@@ -116,7 +109,9 @@ def main(arguments: list[str]) -> int:
     if left_out:
         print(f"LEFT OUT: the tests in containers and the scenarios on hosts. {left_out}")
     # What failed is easily missed in so much output: once more, a line each.
-    print(*(line for part in (*others, tests) if not part.passed for line in failures(part.output())), sep="\n")
+    for part in (*others, tests):
+        for line in failures(part.output()) if not part.passed else []:
+            print(line)
     print(tests.output().rpartition("\n")[2], flush=True)
     # Somebody who says that everything is there wants nothing left out.
     complete = not (left_out and os.environ.get("HOLDFAST_COMPLETE"))

@@ -88,9 +88,10 @@ def test_the_throwaway_has_no_network_and_its_limits(container: Container, shop:
     with started(shop, "verify") as process:
         while process.poll() is None and not seen:
             for one in throwaways(container.engine):
-                seen += json.loads(container.engine.ask("container", "inspect", one, check=False) or "[]")
-        process.communicate(timeout=120)
-    assert process.returncode == 0
+                found = json.loads(container.engine.ask("container", "inspect", one, check=False) or "[]")
+                seen += [facts for facts in found if facts["State"]["Running"]]
+        _said, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
     host = seen[0]["HostConfig"]
     assert (host["NetworkMode"], host["Memory"], host["NanoCpus"]) == ("none", 700 << 20, 1_500_000_000)
     assert seen[0]["Image"] == container.facts()["Image"]
