@@ -11,15 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.postgres.compare import compare
 
 Fingerprint = dict[str, Any]
-
-# A busy machine must not fail a test.
-generously = settings(max_examples=100)
 
 
 def fingerprint(**changes: Any) -> Fingerprint:
@@ -213,7 +210,6 @@ def fingerprints(draw: st.DrawFn) -> Fingerprint:
     )
 
 
-@generously
 @given(fingerprints())
 def test_everything_matches_itself(facts: Fingerprint) -> None:
     result = compare(facts, copy.deepcopy(facts))
@@ -235,7 +231,6 @@ CHANGES: list[tuple[str, Change]] = [
 ]
 
 
-@generously
 @given(fingerprints(), st.sampled_from(CHANGES), st.data())
 def test_any_single_change_is_named(facts: Fingerprint, kind: tuple[str, Change], data: st.DataObject) -> None:
     section, apply = kind
@@ -249,7 +244,6 @@ def test_any_single_change_is_named(facts: Fingerprint, kind: tuple[str, Change]
     assert any(name in text for text in result["differences"])
 
 
-@generously
 @given(fingerprints(), st.data())
 def test_any_change_of_content_is_named(facts: Fingerprint, data: st.DataObject) -> None:
     facts["level"] = "digest"

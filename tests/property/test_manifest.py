@@ -10,7 +10,7 @@ import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from holdfast.errors import IntegrityError
@@ -31,9 +31,6 @@ from holdfast.repository.manifest import (
 )
 from holdfast.repository.retention import TIERS
 from tests.support import sets
-
-# A busy machine must not fail a test.
-generously = settings(max_examples=100)
 
 instants = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 texts = st.text(max_size=30)
@@ -73,13 +70,11 @@ def manifests(draw: st.DrawFn) -> Manifest:
     )
 
 
-@generously
 @given(manifests())
 def test_what_is_read_is_what_was_written(manifest: Manifest) -> None:
     assert parse(manifest.to_bytes(), manifest.id) == manifest
 
 
-@generously
 @given(manifests(), st.data())
 def test_no_byte_can_be_changed_unnoticed(manifest: Manifest, data: st.DataObject) -> None:
     content = bytearray(manifest.to_bytes())
@@ -91,7 +86,6 @@ def test_no_byte_can_be_changed_unnoticed(manifest: Manifest, data: st.DataObjec
     _unreadable_or(manifest, bytes(content))
 
 
-@generously
 @given(manifests(), st.data())
 def test_no_piece_can_be_cut_out_unnoticed(manifest: Manifest, data: st.DataObject) -> None:
     content = manifest.to_bytes()
@@ -100,7 +94,6 @@ def test_no_piece_can_be_cut_out_unnoticed(manifest: Manifest, data: st.DataObje
     _unreadable_or(manifest, content[:first] + content[last:])
 
 
-@generously
 @given(st.binary(max_size=200) | json_values.map(lambda value: sets.signed({"schema": 1, "all": value})))
 def test_whatever_lies_there_is_read_or_refused(content: bytes) -> None:
     try:
@@ -110,7 +103,6 @@ def test_whatever_lies_there_is_read_or_refused(content: bytes) -> None:
     raise AssertionError("this cannot be a manifest")
 
 
-@generously
 @given(st.sampled_from(sorted(sets.facts())), json_values)
 def test_what_passes_for_a_manifest_can_be_listed(key: str, value: Any) -> None:
     """Even one that some other program wrote and signed must not keep the catalogue from being shown."""
@@ -121,13 +113,11 @@ def test_what_passes_for_a_manifest_can_be_listed(key: str, value: Any) -> None:
     assert summary(Entry(manifest.id, manifest, None, {}), sets.NOW)["id"] == manifest.id
 
 
-@generously
 @given(instants, st.sampled_from(TIERS), tokens)
 def test_a_new_id_is_an_id(time: datetime, tier: str, token: str) -> None:
     assert is_id(new_id(time, tier, token))
 
 
-@generously
 @given(st.lists(instants, min_size=2, max_size=10), tokens)
 def test_ids_sort_as_their_times_do(times: list[datetime], token: str) -> None:
     times = sorted(time.replace(microsecond=0) for time in times)
@@ -135,7 +125,6 @@ def test_ids_sort_as_their_times_do(times: list[datetime], token: str) -> None:
     assert ids == sorted(ids)
 
 
-@generously
 @given(instants)
 def test_a_time_survives_to_the_millisecond(time: datetime) -> None:
     assert abs(parse_time(format_time(time)) - time) < timedelta(milliseconds=1)
@@ -144,7 +133,6 @@ def test_a_time_survives_to_the_millisecond(time: datetime) -> None:
 names = st.text(string.ascii_letters + string.digits + "%_- .~", min_size=1).filter(lambda name: ".." not in name)
 
 
-@generously
 @given(st.dictionaries(names, st.text("0123456789abcdef", min_size=64, max_size=64)))
 def test_checksums_survive_their_round_trip(digests: dict[str, str]) -> None:
     lines = checksum_lines({name: (0, digest) for name, digest in digests.items()})

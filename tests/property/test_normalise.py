@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from holdfast.postgres.schema import normalise
 
-# A busy machine must not fail a test.
 generously = settings(max_examples=200)
 
 # Pairs that one server printed before a dump, and after it was restored.

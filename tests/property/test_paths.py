@@ -26,7 +26,6 @@ from holdfast.postgres.place import quote_conninfo
 from holdfast.postgres.properties import beside_name, split_names
 from holdfast.reporting.text import duration, joined, size, table, visible
 
-# A busy machine must not fail a test.
 generously = settings(max_examples=200)
 
 # Any name that PostgreSQL takes: at most 63 bytes of UTF-8, without NUL.

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from holdfast.repository.periods import Calendar, load_zone
 
-# A busy machine must not fail a test.
 generously = settings(max_examples=300)
 zones = st.sampled_from(sorted(available_timezones()))
 

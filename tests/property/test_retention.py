@@ -47,7 +47,6 @@ TURNS = (
 )
 PERIODS = ("0 days", "1 day", "7 days", "2 weeks", "1 month", "3 months", "1 year", "forever")
 
-# A busy machine must not fail a test.
 generously = settings(max_examples=200)
 
 pauses = st.timedeltas(timedelta(0), timedelta(days=400))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import pq
 
@@ -56,7 +56,6 @@ def test_it_matches_what_libpq_makes_of_the_same_password_and_of_no_other(passwo
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12))
-@settings(max_examples=100)
 def test_it_agrees_with_libpq_on_any_text(password: str) -> None:
     assert scram.matches(verifier_of(password), password)
 
