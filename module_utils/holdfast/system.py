@@ -18,12 +18,15 @@ import functools
 import gc
 import os
 import secrets
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import IO, Any, Optional, TypeVar, cast
 
 #: What a child process may inherit. Everything else of the caller's environment (PGHOST, PGOPTIONS,
@@ -31,6 +34,21 @@ from typing import IO, Any, Optional, TypeVar, cast
 _INHERITED = ("HOME", "TMPDIR", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "USER", "LOGNAME")
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STDERR_LINES = 2000
+
+
+@contextlib.contextmanager
+def private_directory(purpose: str) -> Iterator[Path]:
+    """A temporary directory for this account alone, gone with all that is in it when the block ends.
+
+    :param purpose: part of its name: ``migration`` gives ``/tmp/holdfast-migration-…``.
+    :raises OSError: it cannot be made.
+    """
+    path = tempfile.mkdtemp(prefix=f"holdfast-{purpose}-")
+    try:
+        yield Path(path)
+    finally:
+        # Nobody else can read what stays in it: no reason to call failed what was done, or to hide why it failed.
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass(frozen=True)

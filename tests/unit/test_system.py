@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.system import Command, Finished, Running, System, child_environment, start
+from holdfast.system import Command, Finished, Running, System, child_environment, private_directory, start
 from tests.support.clusters import CHECKOUT
 from tests.support.processes import mentioning, until
 
@@ -202,3 +202,24 @@ def test_no_descriptor_of_ours_is_inherited(tmp_path: Path) -> None:
         os.set_inheritable(stream.fileno(), True)
         script = f"import os; print(os.path.exists('/proc/self/fd/{stream.fileno()}'))"
         assert System().run(python(script)).stdout == "False\n"
+
+
+def fail_in(path: Path) -> None:
+    (path / "secret").write_text("it")
+    raise ValueError("that")
+
+
+def test_a_private_directory_is_for_this_account_alone_and_gone_after_an_error_too() -> None:
+    with private_directory("test") as path:
+        assert path.name.startswith("holdfast-test-")
+        assert path.stat().st_mode & 0o777 == 0o700
+        with pytest.raises(ValueError, match="that"), private_directory("inner") as inner:
+            fail_in(inner)
+        assert not inner.exists()
+    assert not path.exists()
+
+
+def test_a_private_directory_that_is_gone_already_hides_no_result() -> None:
+    with private_directory("test") as path:
+        path.rmdir()
+    assert not path.exists()

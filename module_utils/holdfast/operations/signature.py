@@ -7,12 +7,10 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from ..errors import AccessError
-from ..system import Command, System
+from ..system import Command, System, private_directory
 
 #: What the signature is for: one for evidence is none for anything else. Source: ssh-keygen(1), "-n namespace".
 NAMESPACE = "holdfast-evidence"
@@ -24,20 +22,17 @@ def sign(path: Path, key: str, system: System) -> bytes:
     :param key: path of a private key, or of a public one whose private one an agent holds.
     :raises AccessError: there is no ssh-keygen, or it refuses the key.
     """
-    private = tempfile.mkdtemp(prefix="holdfast-signature-")
     try:
         # ssh-keygen writes the signature beside what it signs, and asks before it writes over one.
-        copy = Path(private) / path.name
-        copy.write_bytes(path.read_bytes())
-        done = system.run(Command(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", NAMESPACE, str(copy)]))
-        if done.returncode != 0:
-            raise _refused(path, done.last_error)
-        return copy.with_name(copy.name + ".sig").read_bytes()
+        with private_directory("signature") as private:
+            copy = private / path.name
+            copy.write_bytes(path.read_bytes())
+            done = system.run(Command(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", NAMESPACE, str(copy)]))
+            if done.returncode != 0:
+                raise _refused(path, done.last_error)
+            return copy.with_name(copy.name + ".sig").read_bytes()
     except OSError as error:
         raise _refused(path, str(error)) from error
-    finally:
-        # For this account alone, and a copy of what is kept: a file that stays in it is no reason to lose the signature.
-        shutil.rmtree(private, ignore_errors=True)
 
 
 def _refused(path: Path, reason: str) -> AccessError:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import pwd
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,7 +27,7 @@ from ..postgres.throwaway_container import ContainerThrowaway
 from ..postgres.throwaway_host import DEFAULT_DIRECTORY, HostThrowaway
 from ..reporting.progress import Progress
 from ..repository.store import Repository
-from ..system import System
+from ..system import System, private_directory
 from . import load
 from .context import Connected, connect, reach
 
@@ -172,18 +170,14 @@ def _account(access: HostAccess, server: Server) -> tuple[int, int]:
 def _own_globals(file: Path) -> Iterator[Path]:
     """``globals.sql`` with every tablespace inside the throwaway: its real place may be the real server's."""
     facts = os.stat(file)
-    private = tempfile.mkdtemp(prefix="holdfast-globals-")
-    try:
-        copy = Path(private) / file.name
+    with private_directory("globals") as private:
+        copy = private / file.name
         with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
             stream.write(_LOCATION.sub(rb"\1'';", file.read_bytes()))
         if os.geteuid() == 0:
             for path in (private, copy):
                 os.chown(path, facts.st_uid, facts.st_gid)
         yield copy
-    finally:
-        # It may be gone already, and nothing in it is for anybody but this account: no reason to fail a restore.
-        shutil.rmtree(private, ignore_errors=True)
 
 
 def _since(began: datetime, system: System) -> float:

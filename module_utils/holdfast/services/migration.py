@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from ..postgres import engine
 from ..postgres.access import ContainerAccess
 from ..postgres.compose import Compose, Project
 from ..postgres.mounts import Mount
-from ..system import Command, Finished, System
+from ..system import Command, Finished, System, private_directory
 from .options import Migration
 from .service import Service
 
@@ -57,14 +55,13 @@ def rehearsal(
     environment = {**service.environment, "PGOPTIONS": with_lock_timeout(service.environment, migration.lock_timeout)}
     argv = [access.engine, "run", "--rm", "--name", name, *label, "--network", f"container:{network_of}",
             "--pull", "never", "--security-opt", "no-new-privileges"]  # fmt: skip
-    private = tempfile.mkdtemp(prefix="holdfast-migration-")
-    try:
-        file = os.path.join(private, "environment")
+    with private_directory("migration") as private:
+        file = private / "environment"
         # An argument list is for everybody to read: what may be a secret goes through a file, or our own environment.
         plain = {key: value for key, value in environment.items() if "\n" not in value}
         with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
             stream.writelines(f"{key}={value}\n" for key, value in plain.items())
-        argv += ["--env-file", file]
+        argv += ["--env-file", str(file)]
         others = {key: value for key, value in environment.items() if key not in plain and not key.startswith(_CLIENTS_OWN)}  # fmt: skip
         argv += [word for key in others for word in ("--env", key)]
         argv += [word for mount in mounts for word in _mounted(mount)]
@@ -74,9 +71,6 @@ def rehearsal(
             if service.facts.get(key):
                 argv += [option, str(service.facts[key])]
         yield Command([*argv, *_program(service, migration)], others)
-    finally:
-        # For this account alone: a file that stays is no reason to call a migration failed that has run.
-        shutil.rmtree(private, ignore_errors=True)
 
 
 def real(
