@@ -315,6 +315,23 @@ def test_a_recovery_that_was_interrupted_goes_on(shop: Application, moment: str,
     assert not (kept / "global").exists()
 
 
+def test_a_recovery_goes_on_although_its_new_server_has_no_database_left(shop: Application) -> None:
+    """As if it had been killed between the removal of what the image made and the next statement."""
+    shutil.rmtree(data_of(shop) / "global")
+    with started(shop.cluster, "recover", *CONFIRM) as process:
+        wait_for_step(shop, "restore")
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
+    names = "SELECT datname FROM pg_database WHERE NOT datistemplate"
+    psql = ("exec", shop.database.name, "psql", "-XAtq", "--username", "shop", "--dbname", "template1", "--command")
+    for name in shop.engine.ask(*psql, names).split():
+        shop.engine.ask(*psql, f'DROP DATABASE "{name}" WITH (FORCE)')
+    unfinished = assess(shop)["unfinished"]
+    record = recover(shop)
+    assert (record["id"], record["state"]) == (unfinished, "recovered")
+    require_whole(shop)
+
+
 def wait_for_step(shop: Application, step: str) -> None:
     """Until a recovery is at a step."""
     deadline = time.monotonic() + 60

@@ -36,14 +36,16 @@ def drop_everything(config: ClusterConfig, identifier: str, repository: Reposito
     """
     from psycopg import sql
 
-    server = reach(config, system, repository, "restore")
+    # Whoever was killed in here, or in the restore after it, has left a server without a database but this one.
+    access = replace(config.access, database=_MAINTENANCE)
+    server = reach_as_superuser(config, access, repository, system)
     try:
         if server.facts.system_identifier != identifier:
             raise RestoreError(
                 "empty", "the new server", f"it is {server.facts.system_identifier}, not {identifier}",
                 "Somebody has replaced it meanwhile: find out who, then run this again.",
             )  # fmt: skip
-        with server.connect(_MAINTENANCE) as connection:
+        with server.connect() as connection:
             for one in server.databases():
                 name = sql.Identifier(one["name"])
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

@@ -90,11 +90,15 @@ class Timetable:
         """The instant of a job on a day, if it is due on it.
 
         A time that the zone leaves out is taken as if the clocks had not been set forward yet; of one that it has
-        twice, the first counts: once a day, whatever the clocks do.
+        twice, the first counts: once a day, whatever the clocks do. Of a day that the zone leaves out (Samoa's 30 December
+        2011) a weekly or monthly job comes on the next one, and a daily job does not come: the next day has its own.
         """
         if job.weekday is not None and day.weekday() != job.weekday:
             return
         if job.monthday is not None and (day + _DAY if job.monthday == 0 else day).day != (job.monthday or 1):
             return
         local = datetime.combine(day, job.at, tzinfo=self.options.zone)
-        yield local.astimezone(timezone.utc) + self.shift
+        at = local.astimezone(timezone.utc)
+        daily = job.weekday is None and job.monthday is None
+        if not daily or at.astimezone(self.options.zone).date() == day:
+            yield at + self.shift
