@@ -25,7 +25,8 @@ SEPARATE = [
     ("repository", {"postgres", "services", "operations", "reporting"}),
     ("services", {"repository", "operations", "reporting"}),
     ("reporting", {"operations"}),
-    ("operations", {"cli"}),
+    ("operations", {"cli", "commands"}),
+    ("commands", {"cli"}),
 ]
 
 

@@ -24,6 +24,7 @@ import os, sys
 # What Python loads later, or only when it is needed, may lie where only root can read.
 import encodings.ascii, encodings.idna, psycopg.sql, zoneinfo
 import holdfast.cli, holdfast.postgres.host, holdfast.postgres.fingerprint, holdfast.postgres.meter
+holdfast.cli.parser()
 uid, gid = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 os.setgroups([]); os.setgid(gid); os.setuid(uid)
 raise SystemExit(holdfast.cli.main(sys.argv[1:]))

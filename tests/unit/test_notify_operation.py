@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from holdfast import cli_notify
+from holdfast import cli
 from holdfast.config import ClusterConfig
 from holdfast.errors import ConfigError
 from holdfast.operations import notify
@@ -104,12 +103,10 @@ def test_a_file_that_cannot_be_used_is_a_failure_to_tell_and_no_other(configured
 
 def command(cluster: ClusterConfig, *arguments: str) -> tuple[str, int]:
     """What the command prints, and its exit code."""
-    parser = argparse.ArgumentParser()
-    cli_notify.add_notify(parser)
-    parsed = parser.parse_args(arguments)
-    result = cli_notify.run_notify(parsed, cluster, at(0), None)
+    parsed = cli.parser().parse_args(["notify", *arguments])
+    result = parsed.run(parsed, cluster, at(0), None)
     assert json.loads(json.dumps(result)) == result
-    return cli_notify.shown(result), parsed.exit_code(result)
+    return parsed.show(result), parsed.exit_code(result)
 
 
 def test_the_command_shows_who_is_told(configured: Configured) -> None:

@@ -32,7 +32,7 @@ _holdfast() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word words=''
     for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
         case $word in
-            init|backup|list|show|prune|restore|deploy|verify|drills|recover|recoveries|runbook|run|schedule|status|metrics|notify|endpoint|deployments|pin|unpin|check|guard) command=$word; break ;;
+            init|backup|list|show|prune|pin|unpin|check|restore|verify|drills|recover|recoveries|runbook|deploy|deployments|guard|run|schedule|status|metrics|notify|endpoint) command=$word; break ;;
         esac
     done
     case $command:$previous in
@@ -42,35 +42,35 @@ _holdfast() {
         backup:--tier) words='daily weekly monthly predeploy manual safety' ;;
         backup:--method) words='logical' ;;
         backup:--fingerprint) words='none counts digest' ;;
-        endpoint:--environment) compopt -o default; return ;;
         guard:--identity|guard:--compose-file) compopt -o default; return ;;
+        endpoint:--environment) compopt -o default; return ;;
     esac
     if [[ -z $words ]]; then
         case $command in
-            '') words='init backup list show prune restore deploy verify drills recover recoveries runbook run schedule status metrics notify endpoint deployments pin unpin check guard --help --version' ;;
+            '') words='init backup list show prune pin unpin check restore verify drills recover recoveries runbook deploy deployments guard run schedule status metrics notify endpoint --help --version' ;;
             init) words="--help --cluster --config-dir --json --quiet" ;;
             backup) words="--help --cluster --config-dir --json --quiet --tier --method --if-older-than --database --jobs --compression --fingerprint --exclude-table-data --comprehensive --no-role-passwords --note --wait --dry-run" ;;
             list) words="--help --cluster --config-dir --json --quiet --check" ;;
             show) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             prune) words="--help --cluster --config-dir --json --quiet --dry-run" ;;
+            pin) words="--help --cluster --config-dir --json --quiet --note $(_holdfast_backups)" ;;
+            unpin) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
+            check) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             restore) words="--help --cluster --config-dir --json --quiet --id --latest --latest-proven --before --database --into --in-place --whole-cluster --confirm --drop-replaced --no-safety-backup --no-compare --no-analyze --jobs --dry-run" ;;
-            deploy) words="--help --cluster --config-dir --json --quiet --image --tag --service --if-older-than --recreate-database --who --note --wait --rollback --dry-run" ;;
             verify) words="--help --cluster --config-dir --json --quiet --latest --sample --who --note --wait --dry-run $(_holdfast_backups)" ;;
             drills) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             recover) words="--help --cluster --config-dir --json --quiet --database --id --fallback --rollback --confirm --no-safety-backup --who --note --wait --dry-run" ;;
             recoveries) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
             runbook) words="--help --cluster --config-dir --json --quiet" ;;
+            deploy) words="--help --cluster --config-dir --json --quiet --image --tag --service --if-older-than --recreate-database --who --note --wait --rollback --dry-run" ;;
+            deployments) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
+            guard) words="--help --cluster --config-dir --json --quiet --identity --compose-file" ;;
             run) words="--help --cluster --config-dir --json --quiet --settle --dry-run" ;;
             schedule) words="--help --cluster --config-dir --json --quiet" ;;
             status) words="--help --cluster --config-dir --json --quiet --nagios" ;;
             metrics) words="--help --cluster --config-dir --json --quiet" ;;
             notify) words="--help --cluster --config-dir --json --quiet --test" ;;
             endpoint) words="--help --cluster --config-dir --json --quiet --environment --prepare --account --database --restart --dry-run" ;;
-            deployments) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
-            pin) words="--help --cluster --config-dir --json --quiet --note $(_holdfast_backups)" ;;
-            unpin) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
-            check) words="--help --cluster --config-dir --json --quiet $(_holdfast_backups)" ;;
-            guard) words="--help --cluster --config-dir --json --quiet --identity --compose-file" ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

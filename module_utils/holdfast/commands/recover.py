@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands that bring a database back: ``holdfast recover`` and ``holdfast recoveries``."""
+"""The verbs that bring a database back: ``holdfast recover|recoveries|runbook``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from .config import ClusterConfig
-from .operations import recover as recover_operation
-from .operations import recover_plan, recover_rollback
-from .operations.recover_plan import RecoverRequest
-from .reporting import show_recover
-from .system import System
+from ..config import ClusterConfig
+from ..operations import recover as recover_operation
+from ..operations import recover_plan, recover_rollback
+from ..operations.recover_plan import RecoverRequest
+from ..operations.runbook import write_runbook
+from ..reporting import show_recover
+from ..system import System
+from . import Verbs
 
 TEXT = "assess a disaster, and recover from it: nothing is deleted, and every step can be gone on with"
 INTERRUPTED = (
@@ -25,8 +27,16 @@ INTERRUPTED = (
 )
 
 
-def add_recover(one: argparse.ArgumentParser) -> None:
-    """The arguments of ``recover``."""
+def add_verbs(verbs: Verbs) -> None:
+    """Add them."""
+    _add_options(verbs.add("recover", TEXT, _recover, _shown, INTERRUPTED))
+    text = "list the recoveries, newest first, or show one in full"
+    verbs.add("recoveries", text, _recoveries, show_recover.recoveries).add_argument("id", metavar="ID", nargs="?")
+    text = "print how to bring the cluster back by hand, and write it beside the backups (RUNBOOK.md)"
+    verbs.add("runbook", text, _runbook, lambda result: str(result["text"]).rstrip())
+
+
+def _add_options(one: argparse.ArgumentParser) -> None:
     one.add_argument("--database", metavar="NAME", help="this database only (default: the whole cluster)")
     one.add_argument("--id", metavar="ID", help="from this backup (default: the newest sound one)")
     one.add_argument("--fallback", action="store_true", help="try the next older backup if one does not do")
@@ -43,8 +53,7 @@ def add_recover(one: argparse.ArgumentParser) -> None:
     )
 
 
-def run_recover(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:
-    """``holdfast recover``."""
+def _recover(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:
     if arguments.rollback:
         return _rollback(arguments, loaded, system, progress)
     request = RecoverRequest(
@@ -59,14 +68,17 @@ def run_recover(arguments: argparse.Namespace, loaded: ClusterConfig, system: Sy
     return recover_operation.recover(loaded, request, system, progress)
 
 
-def run_recoveries(
+def _recoveries(
     arguments: argparse.Namespace, loaded: ClusterConfig, _system: System, _progress: Any
 ) -> dict[str, Any]:
-    """``holdfast recoveries``."""
     return {**recover_operation.recoveries(loaded, arguments.id), "full": arguments.id is not None}
 
 
-def shown(result: dict[str, Any]) -> str:
+def _runbook(_arguments: argparse.Namespace, loaded: ClusterConfig, system: System, _progress: Any) -> dict[str, Any]:
+    return write_runbook(loaded, system)
+
+
+def _shown(result: dict[str, Any]) -> str:
     """The result of ``recover``, with or without ``--rollback``."""
     return show_recover.rollback(result) if result.get("rollback") else show_recover.recover(result)
 

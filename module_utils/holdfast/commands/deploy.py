@@ -3,7 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands of the command line that deploy an application, and show what was deployed."""
+"""The verbs that deploy an application, and show what was deployed: ``holdfast deploy|deployments``."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import argparse
 import sys
 from typing import Any
 
-from .config import ClusterConfig
-from .errors import NotFoundError
-from .operations.backup import parse_age
-from .operations.context import open_repository
-from .operations.deploy import deploy
-from .operations.deploy_plan import DeployPlan, DeployRequest, plan
-from .operations.deploy_rollback import plan_rollback, rollback
-from .operations.deploy_target import Wanted
-from .reporting import show_deploy
-from .repository.records import Deployments
-from .system import System
+from ..config import ClusterConfig
+from ..errors import NotFoundError
+from ..operations.backup import parse_age
+from ..operations.context import open_repository
+from ..operations.deploy import deploy
+from ..operations.deploy_plan import DeployPlan, DeployRequest, plan
+from ..operations.deploy_rollback import plan_rollback, rollback
+from ..operations.deploy_target import Wanted
+from ..reporting import show_deploy
+from ..repository.records import Deployments
+from ..system import System
+from . import Verbs
 
 TEXT = "update the application's services; the database keeps its data, its container and its uptime"
 INTERRUPTED = (
@@ -30,8 +31,15 @@ INTERRUPTED = (
 )
 
 
-def add_deploy(one: argparse.ArgumentParser) -> None:
-    """Add the options of ``deploy``."""
+def add_verbs(verbs: Verbs) -> None:
+    """Add them."""
+    _add_options(verbs.add("deploy", TEXT, _deploy, show_deploy.deploy, INTERRUPTED))
+    text = "list the deployments, newest first, or show one in full"
+    one = verbs.add("deployments", text, _deployments, show_deploy.deployments)
+    one.add_argument("id", metavar="ID", nargs="?")
+
+
+def _add_options(one: argparse.ArgumentParser) -> None:
     what = one.add_mutually_exclusive_group()
     what.add_argument(
         "--image",
@@ -58,8 +66,7 @@ def add_deploy(one: argparse.ArgumentParser) -> None:
     one.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
 
 
-def run_deploy(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:
-    """Deploy, or put back."""
+def _deploy(arguments: argparse.Namespace, loaded: ClusterConfig, system: System, progress: Any) -> dict[str, Any]:
     if arguments.rollback:
         if arguments.dry_run:
             return {"changed": False, "rollback": plan_rollback(loaded, system), "deployment": None}
@@ -80,10 +87,9 @@ def run_deploy(arguments: argparse.Namespace, loaded: ClusterConfig, system: Sys
     return deploy(loaded, request, system, progress, show)
 
 
-def run_deployments(
+def _deployments(
     arguments: argparse.Namespace, loaded: ClusterConfig, system: System, _progress: Any
 ) -> dict[str, Any]:
-    """List the records of deployments, newest first, or show one of them."""
     repository = open_repository(loaded)
     records = Deployments(repository.path, repository.owner)
     if arguments.id is None:
