@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 LEVELS = ("warning", "critical")
@@ -142,11 +142,45 @@ def _rendered(rule: Rule, runbooks: str, labels: Mapping[str, str]) -> Iterator[
 
 #: What must not stand in a configuration that others may read, by the kind of a receiver: its key, and the key of its file.
 SECRETS = {
-    "email": {"auth_password": "auth_password_file", "auth_secret": None},
+    "email": {"auth_password": "auth_password_file"},
     "webhook": {"url": "url_file"},
     "slack": {"api_url": "api_url_file"},
     "pagerduty": {"routing_key": "routing_key_file", "service_key": "service_key_file"},
 }
+#: How the keys of other secrets end; with _file behind it, each names a file instead.
+SECRET = re.compile(r"(?:password|secrets?|token|credentials|key|api_url)$")
+
+
+def _ways(receiver: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
+    """The settings of a receiver's kind, of which there may be one or several."""
+    ways = receiver.get(kind, [])
+    return ways if isinstance(ways, list) else [ways]
+
+
+def _open_secrets(settings: Any, where: str = "") -> Iterator[str]:
+    """The keys, with those around them, that hold a secret."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            if SECRET.search(str(key)):
+                yield f"{where}{key}"
+            else:
+                yield from _open_secrets(value, f"{where}{key}.")
+    elif isinstance(settings, list):
+        for value in settings:
+            yield from _open_secrets(value, where)
+
+
+def _readable(owner: str, keys: Iterable[str]) -> list[str]:
+    return [
+        f"{owner} has {key}: a secret, and others can read the configuration of Alertmanager. Put it into a file on that"
+        f" host, and give {key.rpartition('.')[2]}_file, if this Alertmanager knows that."
+        for key in keys
+    ]
+
+
+def email_problems(email: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the settings of mail for all receivers, without any value of theirs."""
+    return _readable("alerting_email", _open_secrets(email))
 
 
 def receiver_problems(receivers: list[Any]) -> list[str]:
@@ -166,6 +200,15 @@ def receiver_problems(receivers: list[Any]) -> list[str]:
             found.append(f"Receiver {one.get('name')} receives by nothing. Give it one of: {', '.join(SECRETS)}.")
         if set(one.get("severities", LEVELS)) - set(LEVELS):
             found.append(f"Receiver {one.get('name')} has severities other than {' and '.join(LEVELS)}.")
+        for kind, put_aside in SECRETS.items():
+            for way in _ways(one, kind):
+                if not isinstance(way, Mapping):
+                    found.append(
+                        f"Receiver {one.get('name')} has no settings in {kind}. Give a mapping, or a list of them."
+                    )
+                    continue
+                rest = {key: value for key, value in way.items() if key not in put_aside}
+                found += _readable(f"Receiver {one.get('name')}", _open_secrets(rest, f"{kind}."))
     return found
 
 
@@ -178,11 +221,10 @@ def receivers_split(receivers: list[Any], directory: str) -> dict[str, Any]:
     for one in receivers:
         receiver: dict[str, Any] = {"name": one["name"]}
         for kind in SECRETS:
-            ways = one.get(kind, [])
-            for number, way in enumerate(ways if isinstance(ways, list) else [ways]):
+            for number, way in enumerate(_ways(one, kind)):
                 settings = {"send_resolved": True, **way}
                 for key, file_key in SECRETS[kind].items():
-                    if key in settings and file_key:
+                    if key in settings:
                         path = f"{directory}/{one['name']}-{kind}-{number}-{key}"
                         secrets.append({"path": path, "content": str(settings.pop(key))})
                         settings[file_key] = path
@@ -198,6 +240,7 @@ class FilterModule:
         """The filters by their names in templates."""
         return {
             "alerting_problems": alerting_problems,
+            "email_problems": email_problems,
             "prometheus_rules": prometheus_rules,
             "receiver_problems": receiver_problems,
             "receivers_split": receivers_split,
