@@ -52,18 +52,19 @@ def rich(distribution_server: Server, cluster: Callable[..., Cluster]) -> Iterat
     """A cluster of the distribution's server with the rich shop in database `shop`."""
     with tidied(distribution_server):
         drills.load_rich(distribution_server, distribution_server.create_database("shop"))
-        yield cluster(distribution_server, backup={"databases": ["shop"]})
+        made = cluster(distribution_server, backup={"databases": ["shop"]})
+        yield made
+        assert throwaways(made) == []
 
 
-@pytest.fixture(autouse=True)
-def _nothing_is_left(tmp_path: Path) -> Iterator[None]:
-    yield
-    assert leftovers() == []
-
-
-def leftovers() -> list[Path]:
-    """Directories of throwaways."""
-    return list(Path("/var/tmp").glob("holdfast-throwaway-*"))
+def throwaways(cluster: Cluster, inside: str = ".") -> list[Path]:
+    """Directories of the throwaways of a cluster, or what is in them, as far as it is there."""
+    repository = json.loads((cluster.repository / "holdfast-repository.json").read_text())["id"]
+    return [
+        found
+        for directory in ("/var/tmp", "/run/holdfast-test")
+        for found in Path(directory).glob(f"holdfast-throwaway-{repository}-*/{inside}")
+    ]
 
 
 def listening(socket_dir: Path, user: str) -> tuple[Any, ...] | None:
@@ -295,7 +296,7 @@ def test_a_drill_that_is_asked_to_end_takes_its_throwaway_with_it(rich: Cluster)
     backup = back_up(rich)["id"]
     rich.configure(verify={"smoke": {"command": ["sleep", "60"]}})
     with started(rich, "verify") as process:
-        while not list(Path("/var/tmp").glob("holdfast-throwaway-*/data/postmaster.pid")):
+        while not throwaways(rich, "data/postmaster.pid"):
             time.sleep(0.01)
         time.sleep(1)
         process.send_signal(signal.SIGTERM)
@@ -309,12 +310,12 @@ def test_what_a_killed_drill_left_the_next_one_removes(rich: Cluster) -> None:
     back_up(rich)
     rich.configure(verify={"smoke": {"command": ["sleep", "60"]}})
     with started(rich, "verify") as process:
-        while not list(Path("/var/tmp").glob("holdfast-throwaway-*/data/postmaster.pid")):
+        while not throwaways(rich, "data/postmaster.pid"):
             time.sleep(0.01)
         time.sleep(1)
         process.kill()
         process.communicate(timeout=30)
-    (left,) = leftovers()
+    (left,) = throwaways(rich)
     foreign = Path("/var/tmp/holdfast-throwaway-somebody-else")
     foreign.mkdir()
     try:
@@ -378,7 +379,7 @@ def test_the_throwaway_lets_nobody_else_in(rich: Cluster, tmp_path: Path) -> Non
     seen: dict[str, Any] = {}
     rich.configure(verify={"smoke": {"command": ["sleep", "3"]}})
     with started(rich, "verify") as process:
-        while not (found := list(Path("/var/tmp").glob("holdfast-throwaway-*/.s.PGSQL.5432"))):
+        while not (found := throwaways(rich, ".s.PGSQL.5432")):
             time.sleep(0.01)
         seen["mode"] = found[0].parent.stat().st_mode & 0o777
         seen["addresses"] = eventually(lambda: listening(found[0].parent, rich.server.user))
@@ -396,16 +397,11 @@ def larger(cluster: Cluster) -> str:
 def while_it_restores(cluster: Cluster, what: Callable[[Path], object]) -> dict[str, Any]:
     """Does something to the machine while a drill restores, and returns the fields of the error."""
     with started(cluster, "verify") as process:
-        data = eventually(lambda: list(leftover_pids()))[0].parent
+        data = eventually(lambda: throwaways(cluster, "data/postmaster.pid"))[0].parent
         eventually(lambda: sum(path.stat().st_size for path in (data / "base").rglob("*") if path.is_file()) > 40 << 20)
         what(data)
         out, told = process.communicate(timeout=120)
     return error_of(Run(process.returncode, out, told), ACCESS)
-
-
-def leftover_pids() -> Iterator[Path]:
-    for directory in ("/var/tmp", "/run/holdfast-test"):
-        yield from Path(directory).glob("holdfast-throwaway-*/data/postmaster.pid")
 
 
 def test_a_disk_that_fills_up_meanwhile_says_nothing_about_the_backup(rich: Cluster) -> None:
