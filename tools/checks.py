@@ -1,9 +1,9 @@
-"""Run everything that must pass, in two lanes: the tests; and lint, sanity and the scenarios on hosts.
+"""Run everything that must pass, in three lanes: the tests; lint, sanity and scenarios on hosts; more of these.
 
     python tools/checks.py [ARGUMENT OF pytest ...]
 
-Both lanes mostly wait, for a database server or for a host, so they cost each other little. What the second one says
-goes to .cache/checks/ and is shown if it failed. Tests in containers and scenarios on hosts need a container engine: one that
+Two lanes keep two processors busy; the third begins with the scenario that mostly waits for alarms. What others than the
+tests say goes to .cache/checks/ and is shown if it failed. Tests in containers and scenarios on hosts need a container engine: one that
 runs, or one that can be installed here; otherwise it is said what was left out. The last line is pytest's own, so that
 it can be read at a glance.
 """
@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / ".cache" / "checks"
 LAB = [sys.executable, str(ROOT / "tools" / "lab.py")]
 CANNOT_HERE = 3
+#: The scenarios of the third lane, so that all three take about as long.
+THIRD_LANE = ("monitoring", "host_server", "recovery")
 
 
 class Part:
@@ -73,11 +75,12 @@ def without_hosts() -> str:
     return asked.stderr.strip().rpartition("\n")[2] if asked.returncode else ""
 
 
-def scenarios() -> list[Part]:
-    """The scenarios on hosts, one after the other: each boots machines of its own."""
+def scenarios() -> tuple[list[Part], list[Part]]:
+    """The scenarios on hosts, each with machines of its own: those of the second lane, and those of the third."""
     names = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
     molecule = [sys.executable, "-m", "molecule", "test", "--scenario-name"]
-    return [Part(f"hosts-{name}", [*molecule, name]) for name in names]
+    parts = {name: Part(f"hosts-{name}", [*molecule, name]) for name in names}
+    return [parts[name] for name in names if name not in THIRD_LANE], [parts[name] for name in THIRD_LANE]
 
 
 def failures(output: str) -> list[str]:
@@ -89,19 +92,23 @@ def main(arguments: list[str]) -> int:
     """Run all parts and return 0 if all of them passed."""
     LOGS.mkdir(parents=True, exist_ok=True)
     left_out = without_hosts()
-    others = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
-    others += [] if left_out else scenarios()
+    second = [Part(name, ["make", "--keep-going", "--no-print-directory", name]) for name in ("lint", "sanity")]
+    on_hosts, third = ([], []) if left_out else scenarios()
+    second += on_hosts
+    others = [*second, *third]
     tests = Part("tests", [sys.executable, "-m", "pytest", *arguments])
 
-    def run_others() -> None:
-        for part in others:
+    def run_all(parts: list[Part]) -> None:
+        for part in parts:
             part.run()
 
-    lane = threading.Thread(target=run_others)
-    lane.start()
+    lanes = [threading.Thread(target=run_all, args=(parts,)) for parts in (second, third)]
+    for lane in lanes:
+        lane.start()
     tests.run(show=True)
-    print("waiting for the other lane …", flush=True)
-    lane.join()
+    print("waiting for the other lanes …", flush=True)
+    for lane in lanes:
+        lane.join()
     for part in others:
         if not part.passed:
             print(f"\n---- {part.name} ----\n{part.output()}")

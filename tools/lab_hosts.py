@@ -239,6 +239,8 @@ def _wait_for_systemd(host: str, *, first_boot: bool) -> None:
     if not _has_cgroups_2():
         # Its systemd makes the directory of all hierarchies read-only, which is the machine's own: engines there need it.
         run(["docker", "exec", container_name(host), "mount", "-o", "remount,rw", str(CGROUPS)])
+    # As on a real machine: without it systemd cannot hand a service its credentials.
+    run(["docker", "exec", container_name(host), "mount", "--make-rshared", "/"])
     failed = {line.split()[0] for line in run([*ask, "list-units", "--failed", "--plain", "--no-legend"]).splitlines()}
     if first_boot and failed - MAY_FAIL:
         raise LabError(f"Cannot boot {host}: {', '.join(sorted(failed - MAY_FAIL))} failed. See its journal.")
