@@ -121,6 +121,7 @@ backup:
     size: 48211034
     databases: [{name: shop, rows: 1000000, tables: 14, digest: 9e107d9d372bb6826bd81d3542a419d6}]
     compression: {algorithm: "zstd:1", reason: "fastest for its size, and this pg_dump has it"}
+    configuration: [pg_hba.conf, pg_ident.conf, postgresql.conf, settings.json]
     warnings: []
     limitations: []
 plan:

@@ -98,6 +98,8 @@ def test_a_superusers_backup_holds_every_file_that_the_server_has_read(
     require_all(own_server, found)
     assert taken["limitations"] == []
     names = {one["name"] for one in manifest_of(shop, taken["id"])["configuration"]["files"]}
+    assert set(taken["configuration"]) == names
+    assert "configuration files, in configuration/: 'included/" in shop.holdfast("show", taken["id"], check=True).stdout
     assert names >= {*OWN, "settings.json"}
     assert all(name in (*OWN, "settings.json") or name.startswith("included/") for name in names)
     settings = settings_of(found)
@@ -172,6 +174,7 @@ def test_a_backup_from_before_there_was_such_a_thing_stays_good(
     del facts["configuration"], facts["rate_limit"]
     (shop.repository / "backups" / taken["id"] / "manifest.json").write_bytes(render(facts))
     assert shop.holdfast("check", "--json", check=True).json["checked"] == {taken["id"]: []}
+    assert shop.holdfast("show", taken["id"], "--json", check=True).json["configuration"] == []
     assert restore_new(shop, taken["id"], database, f"{database}_again")["verdict"] == "match"
     assert passed(shop)["backup"]["id"] == taken["id"]
 

@@ -67,7 +67,7 @@ def _restore(arguments: argparse.Namespace, loaded: ClusterConfig, system: Syste
 def _ask(request: restore_plan.RestoreRequest, loaded: ClusterConfig, system: System) -> restore_plan.RestoreRequest:
     """Print the plan to a person and ask for the target's name."""
     chosen = restore_plan.plan(loaded, request, system)
-    print(show.restore({"changed": False, "plan": chosen.as_dict()}), file=sys.stderr)
+    sys.stderr.write(show.restore({"changed": False, "plan": chosen.as_dict()}) + "\n")
     sys.stderr.write(f"\nTo go on, type the name of the target ({request.database or loaded.cluster}): ")
     sys.stderr.flush()
     return replace(request, backup=chosen.entry.id, confirm=sys.stdin.readline().rstrip("\n"))

@@ -54,6 +54,8 @@ def summary(entry: Entry, now: datetime) -> dict[str, Any]:
         **facts,
         "compression": told["compression"], "jobs": told.get("jobs"), "scope": told.get("scope"),
         "databases": told["databases"], "role_passwords": told["globals"].get("role_passwords"),
+        # Backups of an earlier version have none.
+        "configuration": [one["name"] for one in told.get("configuration", {}).get("files", [])],
     }  # fmt: skip
 
 

@@ -64,6 +64,10 @@ def one_backup(one: dict[str, Any]) -> str:
             lines.append(
                 f"  database {database['name']!r}: {rows}{size(database['database_size'])} there, {size(database['size'])} here{digest}"
             )
+        if one["configuration"]:
+            names = one["configuration"]
+            more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+            lines.append(f"  configuration files, in configuration/: {', '.join(map(repr, names[:4]))}{more}")
         if one["note"]:
             lines.append(f"  note: {one['note']}")
         for name, proof in (one["proof"] or {}).get("databases", {}).items():
