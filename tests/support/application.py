@@ -34,6 +34,7 @@ DEPLOY_FAILED = 13
 REFUSED = 7
 
 _ENTRY = """#!/bin/sh
+[ -z "$DELAY" ] || sleep "$DELAY"
 case "$MODE" in
     crashes) echo "error: cannot start, a setting is missing" >&2; exit 3 ;;
     unhealthy) ;;
@@ -64,6 +65,7 @@ VERSIONS: dict[str, dict[str, str]] = {
     "1": {},
     "2": {"MIGRATION": "ALTER TABLE orders ADD COLUMN IF NOT EXISTS channel text NOT NULL DEFAULT 'web'"},
     "3": {"MIGRATION": "SELECT 1", "VERSION": "3"},
+    "slow": {"DELAY": "2"},
     "unhealthy": {"MODE": "unhealthy"},
     "crashes": {"MODE": "crashes"},
     "sick": {"STATUS": "500"},
