@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -224,6 +225,24 @@ def test_the_dump_of_a_container_writes_no_faster_than_the_limit(boxed: Cluster,
     assert taken["warnings"] == []
     assert container.identity() == before
     assert container.tools() == []
+
+
+def test_an_engine_that_takes_its_time_is_waited_for(boxed: Cluster, container: Container, tmp_path: Path) -> None:
+    """A busy machine starts the container of a dump after many seconds: the limit is kept all the same."""
+    path = container.engine.env.get("PATH", os.environ["PATH"])
+    slow = tmp_path / "slow" / container.engine.name
+    slow.parent.mkdir()
+    slow.write_text(
+        '#!/bin/sh\ncase "$*" in run*--file=*) sleep 6 ;; esac\n'
+        f'exec {shutil.which(container.engine.name, path=path)} "$@"\n'
+    )
+    slow.chmod(0o755)
+    boxed.configure(backup={"rate_limit": 3})
+    with watched(boxed) as watch:
+        taken = boxed.holdfast("backup", "--json", env={"PATH": f"{slow.parent}:{path}"}, check=True).json["backup"]
+    assert taken["duration"] > 6
+    require_limit(watch, 3, f"a {container.engine.name} that takes its time")
+    assert taken["warnings"] == []
 
 
 def test_a_killed_backup_of_a_container_leaves_no_tool_that_stands_still(boxed: Cluster, container: Container) -> None:

@@ -25,7 +25,7 @@ from ..system import Command, Running, System
 from . import brake
 
 _MIB = 1 << 20
-#: How often a dump that runs somewhere is looked for in vain before it is said to run elsewhere.
+#: How often a dump that runs is looked for in vain before it is said to run elsewhere.
 _TRIES = 20
 _PROGRAM = "import importlib, sys; sys.path.insert(0, sys.argv.pop(1)); importlib.import_module(sys.argv.pop(1)).main()"
 
@@ -102,22 +102,29 @@ class Held:
         self._throttle.paid(self._began, self._directory)
 
     def _start(self, limit: int) -> None:
-        self._tries += 1
         try:
             pid = self._throttle.place.process_of(self._command, self._running)
         except HoldfastError as error:
-            self.reason = error.reason
+            self._in_vain(error.reason)
             return
-        start = brake.started_at(pid) if pid else 0
-        if pid and start:
+        if pid is None:
+            return  # a busy engine takes its time to start it
+        start = brake.started_at(pid)
+        if start:
             self._process = (pid, start)
             arguments = [str(limit), os.fspath(self._directory), str(pid), str(start)]
             try:
                 self._brake = self._throttle.system.start(Command([*_python(), *arguments]))
             except OSError as error:
                 self.reason = f"what was to slow the dump down does not start: {error.strerror or error}"
-        elif self._tries >= _TRIES:
-            self.reason = "the processes of the dump cannot be seen from this host"
+        else:
+            self._in_vain("the processes of the dump cannot be seen from this host")
+
+    def _in_vain(self, reason: str) -> None:
+        """It could not be looked at, for this reason: that may pass, but not for ever."""
+        self._tries += 1
+        if self._tries >= _TRIES:
+            self.reason = reason
 
     def _release(self) -> None:
         """The brake has ended by itself: because the dump has, or because it cannot go on."""

@@ -109,8 +109,8 @@ class ContainerPlace:
 
     def process_of(self, command: Command, running: Running) -> Optional[int]:
         for facts in engine.inspect(self.access, self._system, "container", *_name_in(command)):
-            if Rootfs.of(facts):
-                return int(facts["State"]["Pid"])
+            if facts["State"].get("Running"):
+                return int(facts["State"]["Pid"]) if Rootfs.of(facts) else 0
         return None
 
     def remove_leftovers(self) -> list[str]:

@@ -48,8 +48,9 @@ class Place(Protocol):
         """End what a command started outside this process's own children."""
 
     def process_of(self, command: Command, running: Running) -> Optional[int]:
-        """The id, on this host, of the process that is the program of a command; None while it is not to be seen.
+        """The id, on this host, of the process that is the program of a command.
 
+        :returns: None while it does not run yet; 0 if it runs where it cannot be seen from this host.
         :raises AccessError: the engine does not answer.
         """
 
